@@ -10,6 +10,8 @@ export type Isolation = (typeof isolations)[number];
 
 export interface Skill {
   name: string;
+  /** From SKILL.md: what the skill is for and when to use it. */
+  description: string;
   /** Absolute folder of the skill; `SKILL.md` lies in it. */
   folder: string;
   /** Absolute paths of `scripts/<command>.ts`; each is offered to the agent as the command `<command>`. */
