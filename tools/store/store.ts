@@ -1,0 +1,95 @@
+/**
+ * The store: everything that must survive a crash. `transaction` gives all tables at once and makes all of it true
+ * or none; callers compose what belongs together and never hold a transaction across anything but the store.
+ */
+import { randomBytes } from 'node:crypto';
+import { watch, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { attemptsOf } from './attempts.ts';
+import { eventsOf } from './events.ts';
+import { migrate } from './migrations.ts';
+import { mirrorOf } from './mirror.ts';
+import { reportsOf } from './reports.ts';
+import type { Query, Sql } from './sql.ts';
+import { openSqlite } from './sqlite.ts';
+import { tasksOf } from './tasks.ts';
+import { pausesOf, settingsOf, workersOf } from './workers.ts';
+
+export function tablesOf(query: Query) {
+  return {
+    tasks: tasksOf(query),
+    attempts: attemptsOf(query),
+    events: eventsOf(query),
+    reports: reportsOf(query),
+    mirror: mirrorOf(query),
+    workers: workersOf(query),
+    pauses: pausesOf(query),
+    settings: settingsOf(query),
+  };
+}
+export type Tables = ReturnType<typeof tablesOf>;
+
+export interface Store {
+  /** Eight hex digits, made with the store: tells our comments from those of a worker with another store. */
+  readonly id: string;
+  transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
+  read<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
+  /** Tells other processes on this store that something changed. */
+  ring(): void;
+  /** Calls back when another process rings; the result stops listening. */
+  onRing(callback: () => void): () => void;
+  verify(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export const storeFile = 'store.sqlite';
+
+/** Opens, and brings up to date, the store in `dataDir`. Throws STORE_*. */
+export async function openStore(dataDir: string): Promise<Store> {
+  const sql = openSqlite(join(dataDir, storeFile));
+  await migrate(sql);
+  return { ...(await onSql(sql)), ...doorbell(join(dataDir, 'store.bell')) };
+}
+
+async function onSql(sql: Sql) {
+  const bound = new WeakMap<Query, Tables>();
+  const tables = (query: Query): Tables => {
+    const known = bound.get(query) ?? tablesOf(query);
+    bound.set(query, known);
+    return known;
+  };
+  const transaction: Store['transaction'] = (work) => sql.transaction((query) => work(tables(query)));
+  const read: Store['read'] = (work) => sql.read((query) => work(tables(query)));
+  const id = await transaction(async ({ settings }) => {
+    const known = await settings.get('store_id');
+    if (known !== undefined) return known;
+    const fresh = randomBytes(4).toString('hex');
+    await settings.set('store_id', fresh);
+    return fresh;
+  });
+  return { id, transaction, read, verify: () => sql.verify(), close: () => sql.close() };
+}
+
+/** A file written after a commit and watched by the others: measured 2 ms, against 500 ms of polling each second. */
+function doorbell(path: string): Pick<Store, 'ring' | 'onRing'> {
+  return {
+    ring: () => {
+      try {
+        writeFileSync(path, '.');
+      } catch {
+        // A full or read-only disk: the others poll anyway, and the store itself has said what is wrong.
+      }
+    },
+    onRing: (callback) => {
+      try {
+        writeFileSync(path, '.', { flag: 'a' });
+        const watcher = watch(path, () => callback());
+        watcher.on('error', () => watcher.close());
+        return () => watcher.close();
+      } catch {
+        // No file notifications on this system: polling remains.
+        return () => undefined;
+      }
+    },
+  };
+}

@@ -1,0 +1,303 @@
+/**
+ * Tasks: the row that says what is to be done and in which state it is. Every change of state goes through `move`,
+ * which checks the transition and appends the event; nothing else writes the state column.
+ */
+import { AppError } from '../errors.ts';
+import { appendEvent } from './events.ts';
+import type { Query, Row, Value } from './sql.ts';
+import { assertTransition, type State } from './states.ts';
+
+/** What the next attempt is about; kept until an attempt has settled it. */
+export type Turn =
+  | { kind: 'start' }
+  | { kind: 'message'; from: 'answer' | 'follow_up'; text: string }
+  | { kind: 'decision'; decision: 'approve' | 'reject'; rules: string[]; text: string };
+
+/** Facts that no statement selects by. */
+export interface TaskMeta {
+  maxAttempts?: number;
+  /** Attempts of this round that ended because their worker was gone. */
+  crashes?: number;
+  /** The one retry that `no_evidence` gets has been used in this round. */
+  evidenceRetried?: boolean;
+  /** Answers and follow-ups taken so far. */
+  rounds?: number;
+  /** Rules that a human must decide on before the task can go on. */
+  asked?: string[];
+  /** Who submitted it, over which channel. */
+  submittedBy?: string;
+  recurring?: boolean;
+  budgetUsd?: number;
+  /** Where the deadline came from, for messages. */
+  deadlineFrom?: string;
+  /** Context file of a local task: name, sha256. */
+  context?: { name: string; sha256: string };
+}
+
+export interface Task {
+  id: string;
+  queue: string;
+  nativeId: string;
+  role: string;
+  title: string;
+  description: string;
+  /** 1 most urgent … 4. */
+  priority: number;
+  /** Epoch ms; `noDue` when it has none. */
+  dueAt: number;
+  position: number;
+  /** Rank by waiting time and priority: smaller runs first, so that nothing starves. */
+  ordinal: number;
+  state: State;
+  /** 0: ready now; otherwise epoch ms. */
+  availableAt: number;
+  createdAt: number;
+  enqueuedAt: number;
+  updatedAt: number;
+  deadlineAt: number | null;
+  round: number;
+  /** Attempts of this round that count against the role's `attempts`. */
+  failures: number;
+  turn: Turn;
+  attemptId: string | null;
+  workerId: string | null;
+  leaseUntil: number | null;
+  sessionId: string | null;
+  sessionCost: number;
+  sessionUsable: boolean;
+  cost: number;
+  /** Why it is in this state, one sentence. */
+  note: string | null;
+  failureKind: string | null;
+  /** The occurrence of a recurring task that was taken last. */
+  occurrence: string | null;
+  contentHash: string;
+  submitKey: string | null;
+  meta: TaskMeta;
+}
+
+export const noDue = 9_000_000_000_000_000;
+const dayMs = 24 * 3_600_000;
+
+/** A day of waiting lifts a task by one priority. */
+export function ordinalOf(priority: number, enqueuedAt: number): number {
+  return Math.floor(enqueuedAt / dayMs) + priority;
+}
+
+const columns: readonly (readonly [keyof Task, string])[] = [
+  ['id', 'id'],
+  ['queue', 'queue'],
+  ['nativeId', 'native_id'],
+  ['role', 'role'],
+  ['title', 'title'],
+  ['description', 'description'],
+  ['priority', 'priority'],
+  ['dueAt', 'due_at'],
+  ['position', 'position'],
+  ['ordinal', 'ordinal'],
+  ['state', 'state'],
+  ['availableAt', 'available_at'],
+  ['createdAt', 'created_at'],
+  ['enqueuedAt', 'enqueued_at'],
+  ['updatedAt', 'updated_at'],
+  ['deadlineAt', 'deadline_at'],
+  ['round', 'round'],
+  ['failures', 'failures'],
+  ['turn', 'turn'],
+  ['attemptId', 'attempt_id'],
+  ['workerId', 'worker_id'],
+  ['leaseUntil', 'lease_until'],
+  ['sessionId', 'session_id'],
+  ['sessionCost', 'session_cost'],
+  ['sessionUsable', 'session_usable'],
+  ['cost', 'cost'],
+  ['note', 'note'],
+  ['failureKind', 'failure_kind'],
+  ['occurrence', 'occurrence'],
+  ['contentHash', 'content_hash'],
+  ['submitKey', 'submit_key'],
+  ['meta', 'meta'],
+];
+const columnOf = new Map<string, string>(columns);
+
+function encode(value: Task[keyof Task]): Value {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value === 'object' && value !== null) return JSON.stringify(value);
+  return value;
+}
+
+const numbers = new Set([
+  'priority',
+  'dueAt',
+  'position',
+  'ordinal',
+  'availableAt',
+  'createdAt',
+  'enqueuedAt',
+  'updatedAt',
+  'deadlineAt',
+  'round',
+  'failures',
+  'leaseUntil',
+  'sessionCost',
+  'cost',
+]);
+
+function decode(row: Row): Task {
+  const task: Record<string, unknown> = {};
+  for (const [key, column] of columns) {
+    const value = row[column] ?? null;
+    task[key] = value !== null && numbers.has(key) ? Number(value) : value;
+  }
+  task['sessionUsable'] = Number(row['session_usable']) === 1;
+  task['turn'] = JSON.parse(String(row['turn']));
+  task['meta'] = JSON.parse(String(row['meta']));
+  return task as unknown as Task;
+}
+
+export type TaskPatch = Partial<Omit<Task, 'id' | 'state'>>;
+
+export interface TaskFilter {
+  states?: readonly State[];
+  queue?: string;
+  role?: string;
+  limit?: number;
+}
+
+export function tasksOf(query: Query) {
+  const get = async (id: string): Promise<Task | undefined> => {
+    const rows = await query.all('SELECT * FROM tasks WHERE id = ?', id);
+    return rows[0] && decode(rows[0]);
+  };
+
+  const write = async (id: string, patch: Partial<Task>): Promise<void> => {
+    const keys = Object.keys(patch) as (keyof Task)[];
+    if (keys.length === 0) return;
+    const assignments = keys.map((key) => `${columnOf.get(key)} = ?`).join(', ');
+    const values = keys.map((key) => encode(patch[key] as Task[keyof Task]));
+    const changed = await query.run(`UPDATE tasks SET ${assignments} WHERE id = ?`, ...values, id);
+    if (changed !== 1) throw new AppError('NOT_FOUND', `expected task ${id} in the store`);
+  };
+
+  return {
+    get,
+
+    async byNativeId(queue: string, nativeId: string): Promise<Task | undefined> {
+      const rows = await query.all('SELECT * FROM tasks WHERE queue = ? AND native_id = ?', queue, nativeId);
+      return rows[0] && decode(rows[0]);
+    },
+
+    async bySubmitKey(key: string): Promise<Task | undefined> {
+      const rows = await query.all('SELECT * FROM tasks WHERE submit_key = ?', key);
+      return rows[0] && decode(rows[0]);
+    },
+
+    async insert(task: Task, at: number): Promise<void> {
+      const names = columns.map(([, column]) => column).join(', ');
+      const marks = columns.map(() => '?').join(', ');
+      await query.run(
+        `INSERT INTO tasks (${names}) VALUES (${marks})`,
+        ...columns.map(([key]) => encode(task[key])),
+      );
+      await appendEvent(query, { taskId: task.id, attemptId: null, at, type: task.state, data: { note: task.note } });
+    },
+
+    /** Changes facts, never the state. */
+    patch: (id: string, patch: TaskPatch, at: number) => write(id, { ...patch, updatedAt: at }),
+
+    /** The only way to change the state. Throws ILLEGAL_TRANSITION. */
+    async move(task: Task, to: State, patch: TaskPatch, at: number): Promise<void> {
+      assertTransition(task.id, task.state, to);
+      const released = to === 'running' ? {} : { attemptId: null, workerId: null, leaseUntil: null };
+      await write(task.id, { ...released, ...patch, state: to, updatedAt: at });
+      await appendEvent(query, {
+        taskId: task.id,
+        attemptId: patch.attemptId ?? task.attemptId,
+        at,
+        type: to,
+        data: { from: task.state, note: patch.note ?? null },
+      });
+    },
+
+    /** The first ready task of each role, in the order in which the role would take it. */
+    async firstReady(role: string): Promise<Task | undefined> {
+      const rows = await query.all(
+        `SELECT * FROM tasks WHERE role = ? AND state = 'queued' AND available_at = 0
+         ORDER BY ordinal, priority, due_at, position, id LIMIT 1`,
+        role,
+      );
+      return rows[0] && decode(rows[0]);
+    },
+
+    /** Delayed tasks whose time has come become ready. Yields how many. */
+    promote: (now: number): Promise<number> =>
+      query.run(
+        `UPDATE tasks SET available_at = 0 WHERE state = 'queued' AND available_at > 0 AND available_at <= ?`,
+        now,
+      ),
+
+    async nextAvailableAt(): Promise<number | undefined> {
+      const rows = await query.all(
+        `SELECT MIN(available_at) AS at FROM tasks WHERE state = 'queued' AND available_at > 0`,
+      );
+      const at = rows[0]?.['at'];
+      return at === null || at === undefined ? undefined : Number(at);
+    },
+
+    async overdue(now: number): Promise<Task[]> {
+      const rows = await query.all(
+        `SELECT * FROM tasks WHERE deadline_at IS NOT NULL AND state IN ('queued', 'running', 'waiting')
+         AND deadline_at <= ? LIMIT 100`,
+        now,
+      );
+      return rows.map(decode);
+    },
+
+    async running(workerId?: string): Promise<Task[]> {
+      const rows =
+        workerId === undefined
+          ? await query.all(`SELECT * FROM tasks WHERE state = 'running'`)
+          : await query.all(`SELECT * FROM tasks WHERE state = 'running' AND worker_id = ?`, workerId);
+      return rows.map(decode);
+    },
+
+    async list(filter: TaskFilter = {}): Promise<Task[]> {
+      const where: string[] = [];
+      const values: Value[] = [];
+      if (filter.states) {
+        where.push(`state IN (${filter.states.map(() => '?').join(', ')})`);
+        values.push(...filter.states);
+      }
+      if (filter.queue !== undefined) {
+        where.push('queue = ?');
+        values.push(filter.queue);
+      }
+      if (filter.role !== undefined) {
+        where.push('role = ?');
+        values.push(filter.role);
+      }
+      const rows = await query.all(
+        `SELECT * FROM tasks ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY updated_at DESC, id LIMIT ?`,
+        ...values,
+        filter.limit ?? 100,
+      );
+      return rows.map(decode);
+    },
+
+    /** Number of tasks by role and state. */
+    async counts(): Promise<{ role: string; queue: string; state: State; ready: number; count: number; oldest: number }[]> {
+      const rows = await query.all(
+        `SELECT role, queue, state, COUNT(*) AS count, MIN(enqueued_at) AS oldest,
+         SUM(CASE WHEN available_at = 0 THEN 1 ELSE 0 END) AS ready FROM tasks GROUP BY role, queue, state`,
+      );
+      return rows.map((row) => ({
+        role: String(row['role']),
+        queue: String(row['queue']),
+        state: String(row['state']) as State,
+        ready: Number(row['ready']),
+        count: Number(row['count']),
+        oldest: Number(row['oldest']),
+      }));
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/** Who works on this store, what is paused, and small facts that belong to the store as a whole. */
+import type { Query, Row } from './sql.ts';
+
+export interface WorkerRow {
+  id: string;
+  host: string;
+  /** Changes with every boot of the machine: a pid of another boot is nobody. */
+  bootId: string;
+  pid: number;
+  pidStart: string;
+  startedAt: number;
+  seenAt: number;
+  /** Role names. */
+  serves: string[];
+}
+
+export interface Pause {
+  /** `role:<name>` or `agent:<name>` (an account). */
+  scope: string;
+  kind: 'usage_limit' | 'setup' | 'budget';
+  message: string;
+  since: number;
+  /** Epoch ms; null: until a check passes. */
+  until: number | null;
+  tries: number;
+}
+
+export function workersOf(query: Query) {
+  return {
+    async register(worker: WorkerRow): Promise<void> {
+      await query.run(
+        `INSERT INTO workers (id, host, boot_id, pid, pid_start, started_at, seen_at, serves)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        worker.id,
+        worker.host,
+        worker.bootId,
+        worker.pid,
+        worker.pidStart,
+        worker.startedAt,
+        worker.seenAt,
+        JSON.stringify(worker.serves),
+      );
+    },
+
+    /** Prolongs the worker's life and the leases of all its running tasks. False: the worker was given up on. */
+    async heartbeat(id: string, now: number, leaseMs: number): Promise<boolean> {
+      const alive = await query.run('UPDATE workers SET seen_at = ? WHERE id = ?', now, id);
+      await query.run(
+        `UPDATE tasks SET lease_until = ? WHERE state = 'running' AND worker_id = ?`,
+        now + leaseMs,
+        id,
+      );
+      return alive === 1;
+    },
+
+    async list(): Promise<WorkerRow[]> {
+      return (await query.all('SELECT * FROM workers ORDER BY started_at')).map(decode);
+    },
+
+    async remove(id: string): Promise<void> {
+      await query.run('DELETE FROM workers WHERE id = ?', id);
+    },
+  };
+}
+
+export function pausesOf(query: Query) {
+  return {
+    async list(): Promise<Pause[]> {
+      const rows = await query.all('SELECT * FROM pauses ORDER BY since');
+      return rows.map((row) => ({
+        scope: String(row['scope']),
+        kind: String(row['kind']) as Pause['kind'],
+        message: String(row['message']),
+        since: Number(row['since']),
+        until: row['until'] === null || row['until'] === undefined ? null : Number(row['until']),
+        tries: Number(row['tries']),
+      }));
+    },
+
+    async set(pause: Omit<Pause, 'tries'>): Promise<void> {
+      await query.run(
+        `INSERT INTO pauses (scope, kind, message, since, until, tries) VALUES (?, ?, ?, ?, ?, 1)
+         ON CONFLICT (scope) DO UPDATE SET kind = excluded.kind, message = excluded.message, until = excluded.until,
+         tries = pauses.tries + 1`,
+        pause.scope,
+        pause.kind,
+        pause.message,
+        pause.since,
+        pause.until,
+      );
+    },
+
+    async clear(scope: string): Promise<boolean> {
+      return (await query.run('DELETE FROM pauses WHERE scope = ?', scope)) > 0;
+    },
+  };
+}
+
+export function settingsOf(query: Query) {
+  return {
+    async get(key: string): Promise<string | undefined> {
+      const rows = await query.all('SELECT value FROM settings WHERE key = ?', key);
+      return rows[0] === undefined ? undefined : String(rows[0]['value']);
+    },
+    async set(key: string, value: string): Promise<void> {
+      await query.run(
+        'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+        key,
+        value,
+      );
+    },
+  };
+}
+
+function decode(row: Row): WorkerRow {
+  return {
+    id: String(row['id']),
+    host: String(row['host']),
+    bootId: String(row['boot_id']),
+    pid: Number(row['pid']),
+    pidStart: String(row['pid_start']),
+    startedAt: Number(row['started_at']),
+    seenAt: Number(row['seen_at']),
+    serves: JSON.parse(String(row['serves'])) as string[],
+  };
+}
