@@ -13,6 +13,8 @@ export const workerMarker = 'AGENT_WORKER_ID';
 export interface AgentRequest {
   taskId: string;
   attemptId: string;
+  /** 1-based; counts every attempt of the task. */
+  attemptNumber: number;
   role: Role;
   /** The whole prompt, handed over on standard input. */
   prompt: string;

@@ -2,6 +2,8 @@
  * How an attempt ended: what the agent is asked to say (structured output), and the failure kinds that decide
  * what happens next. Pure; shared by every agent driver and by the worker.
  */
+import { isObject } from './json.ts';
+
 export const outcomeStatuses = ['done', 'needs_review', 'needs_input', 'failed'] as const;
 export type OutcomeStatus = (typeof outcomeStatuses)[number];
 
@@ -67,7 +69,8 @@ export const outcomeSchema = {
     artifacts: {
       type: 'array',
       items: { type: 'string' },
-      description: 'Every file you made or changed for this task, absolute or relative to the working directory.',
+      description:
+        'Every file you made or changed for this task, absolute or relative to the working directory.',
     },
     proposal: { type: 'string', description: 'For a review: the output you propose.' },
     evidence: { type: 'string', description: 'For a review: the facts that speak for it, in short.' },
@@ -78,19 +81,18 @@ export const outcomeSchema = {
 
 /** Reads an outcome out of untrusted JSON; a string says what is wrong with it. */
 export function parseOutcome(value: unknown): Outcome | string {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'the outcome is not an object';
-  const given = value as Record<string, unknown>;
-  const status = outcomeStatuses.find((known) => known === given['status']);
+  if (!isObject(value)) return 'the outcome is not an object';
+  const status = outcomeStatuses.find((known) => known === value['status']);
   if (!status)
-    return `expected status to be ${outcomeStatuses.join(', ')}, got: ${JSON.stringify(given['status'])}`;
-  if (typeof given['summary'] !== 'string' || given['summary'].trim() === '')
+    return `expected status to be ${outcomeStatuses.join(', ')}, got: ${JSON.stringify(value['status'])}`;
+  if (typeof value['summary'] !== 'string' || value['summary'].trim() === '')
     return 'the outcome has no summary';
-  const artifacts = given['artifacts'] ?? [];
+  const artifacts = value['artifacts'] ?? [];
   if (!Array.isArray(artifacts) || !artifacts.every((path) => typeof path === 'string'))
     return 'expected artifacts to be a list of paths';
-  const outcome: Outcome = { status, summary: given['summary'].trim(), artifacts };
+  const outcome: Outcome = { status, summary: value['summary'].trim(), artifacts };
   for (const part of ['proposal', 'evidence', 'reason', 'decision'] as const) {
-    const text = given[part];
+    const text = value[part];
     if (typeof text === 'string' && text.trim() !== '') outcome[part] = text.trim();
   }
   return outcome;
