@@ -29,6 +29,8 @@ export interface Attempt {
   /** True: it counts against the role's `attempts`. */
   spent: boolean;
   cost: number;
+  /** The cap the agent was given, US dollars. */
+  budget: number | null;
   turns: number | null;
   denials: Denial[];
   artifacts: Artifact[];
@@ -43,7 +45,7 @@ export type AttemptEnd = Pick<
 
 export type NewAttempt = Pick<
   Attempt,
-  'id' | 'taskId' | 'round' | 'workerId' | 'agent' | 'sessionId' | 'resumed' | 'startedAt'
+  'id' | 'taskId' | 'round' | 'workerId' | 'agent' | 'sessionId' | 'resumed' | 'startedAt' | 'budget'
 >;
 
 export function attemptsOf(query: Query) {
@@ -59,8 +61,8 @@ export function attemptsOf(query: Query) {
       );
       const number = Number(rows[0]?.['number'] ?? 1);
       await query.run(
-        `INSERT INTO attempts (id, task_id, number, round, worker_id, agent, session_id, resumed, spent, cost, denials,
-         artifacts, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, '[]', '[]', ?)`,
+        `INSERT INTO attempts (id, task_id, number, round, worker_id, agent, session_id, resumed, spent, cost, budget, denials,
+         artifacts, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, '[]', '[]', ?)`,
         attempt.id,
         attempt.taskId,
         number,
@@ -69,6 +71,7 @@ export function attemptsOf(query: Query) {
         attempt.agent,
         attempt.sessionId,
         attempt.resumed ? 1 : 0,
+        attempt.budget,
         attempt.startedAt,
       );
       return number;
@@ -111,10 +114,10 @@ export function attemptsOf(query: Query) {
     /** Started at or after `since`, newest last. */
     since: (since: number): Promise<Attempt[]> => select('started_at >= ? ORDER BY started_at', since),
 
-    /** US dollars of all attempts started at or after `since`, by role. */
+    /** US dollars of all attempts started at or after `since`, by role; one that still runs counts with its whole cap. */
     async spentSince(since: number): Promise<Map<string, number>> {
       const rows = await query.all(
-        `SELECT t.role AS role, SUM(a.cost) AS cost FROM attempts a JOIN tasks t ON t.id = a.task_id
+        `SELECT t.role AS role, SUM(CASE WHEN a.ended_at IS NULL AND a.budget > a.cost THEN a.budget ELSE a.cost END) AS cost FROM attempts a JOIN tasks t ON t.id = a.task_id
          WHERE a.started_at >= ? GROUP BY t.role`,
         since,
       );
@@ -152,6 +155,7 @@ function decode(row: Row): Attempt {
     message: row['message'] as string | null,
     spent: Number(row['spent']) === 1,
     cost: Number(row['cost']),
+    budget: row['budget'] === null || row['budget'] === undefined ? null : Number(row['budget']),
     turns: row['turns'] === null || row['turns'] === undefined ? null : Number(row['turns']),
     denials: JSON.parse(String(row['denials'])) as Denial[],
     artifacts: JSON.parse(String(row['artifacts'])) as Artifact[],

@@ -34,7 +34,7 @@ export const migrations: Migration[] = [
       id TEXT PRIMARY KEY, task_id TEXT NOT NULL REFERENCES tasks (id), number BIGINT NOT NULL, round BIGINT NOT NULL,
       worker_id TEXT NOT NULL, agent TEXT NOT NULL, session_id TEXT NOT NULL, resumed BIGINT NOT NULL, pid BIGINT,
       pid_start TEXT, result TEXT, failure_kind TEXT, failure_code TEXT, message TEXT, spent BIGINT NOT NULL,
-      cost DOUBLE PRECISION NOT NULL, turns BIGINT, denials TEXT NOT NULL, artifacts TEXT NOT NULL,
+      cost DOUBLE PRECISION NOT NULL, budget DOUBLE PRECISION, turns BIGINT, denials TEXT NOT NULL, artifacts TEXT NOT NULL,
       started_at BIGINT NOT NULL, ended_at BIGINT)`,
     `CREATE INDEX attempts_task ON attempts (task_id, started_at)`,
     `CREATE INDEX attempts_started ON attempts (started_at)`,
@@ -73,6 +73,7 @@ export const migrations: Migration[] = [
     `CREATE TABLE grants (
       task_id TEXT NOT NULL, rule TEXT NOT NULL, content_hash TEXT NOT NULL, decision TEXT NOT NULL,
       decided_by TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (task_id, rule))`,
+    `CREATE TABLE leads (queue TEXT PRIMARY KEY, worker_id TEXT NOT NULL, until BIGINT NOT NULL)`,
     `CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)`,
   ],
 ];

@@ -13,7 +13,7 @@ import { reportsOf } from './reports.ts';
 import type { Query, Sql } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
 import { tasksOf } from './tasks.ts';
-import { pausesOf, settingsOf, workersOf } from './workers.ts';
+import { grantsOf, pausesOf, settingsOf, workersOf } from './workers.ts';
 
 export function tablesOf(query: Query) {
   return {
@@ -24,6 +24,7 @@ export function tablesOf(query: Query) {
     mirror: mirrorOf(query),
     workers: workersOf(query),
     pauses: pausesOf(query),
+    grants: grantsOf(query),
     settings: settingsOf(query),
   };
 }

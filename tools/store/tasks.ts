@@ -24,9 +24,13 @@ export interface TaskMeta {
   rounds?: number;
   /** Rules that a human must decide on before the task can go on. */
   asked?: string[];
+  /** `contentHash` of the task when it was asked: an approval of an older text does not count. */
+  askedHash?: string;
   /** Who submitted it, over which channel. */
   submittedBy?: string;
   recurring?: boolean;
+  /** What the task had cost when this round began: each round has the whole budget. */
+  costAtRound?: number;
   budgetUsd?: number;
   /** Where the deadline came from, for messages. */
   deadlineFrom?: string;

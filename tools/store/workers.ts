@@ -59,6 +59,21 @@ export function workersOf(query: Query) {
 
     async remove(id: string): Promise<void> {
       await query.run('DELETE FROM workers WHERE id = ?', id);
+      await query.run('DELETE FROM leads WHERE worker_id = ?', id);
+    },
+
+    /** One worker at a time reads and writes a queue: takes or keeps that duty. False: another has it. */
+    async lead(queue: string, id: string, now: number, leaseMs: number): Promise<boolean> {
+      const rows = await query.all(
+        `INSERT INTO leads (queue, worker_id, until) VALUES (?, ?, ?)
+         ON CONFLICT (queue) DO UPDATE SET worker_id = excluded.worker_id, until = excluded.until
+         WHERE leads.worker_id = excluded.worker_id OR leads.until < ? RETURNING worker_id`,
+        queue,
+        id,
+        now + leaseMs,
+        now,
+      );
+      return rows.length === 1;
     },
   };
 }
@@ -92,6 +107,47 @@ export function pausesOf(query: Query) {
 
     async clear(scope: string): Promise<boolean> {
       return (await query.run('DELETE FROM pauses WHERE scope = ?', scope)) > 0;
+    },
+  };
+}
+
+export interface Grant {
+  taskId: string;
+  /** The permission rule that was decided on. */
+  rule: string;
+  /** The task's text when it was decided; an edit makes it void. */
+  contentHash: string;
+  decision: 'approve' | 'reject';
+  decidedBy: string;
+  at: number;
+}
+
+export function grantsOf(query: Query) {
+  return {
+    async decide(grant: Grant): Promise<void> {
+      await query.run(
+        `INSERT INTO grants (task_id, rule, content_hash, decision, decided_by, at) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (task_id, rule) DO UPDATE SET content_hash = excluded.content_hash, decision = excluded.decision,
+         decided_by = excluded.decided_by, at = excluded.at`,
+        grant.taskId,
+        grant.rule,
+        grant.contentHash,
+        grant.decision,
+        grant.decidedBy,
+        grant.at,
+      );
+    },
+
+    async list(taskId: string): Promise<Grant[]> {
+      const rows = await query.all('SELECT * FROM grants WHERE task_id = ? ORDER BY at, rule', taskId);
+      return rows.map((row) => ({
+        taskId,
+        rule: String(row['rule']),
+        contentHash: String(row['content_hash']),
+        decision: String(row['decision']) as Grant['decision'],
+        decidedBy: String(row['decided_by']),
+        at: Number(row['at']),
+      }));
     },
   };
 }

@@ -33,6 +33,8 @@ export async function addWorktree(request: {
     const added = await git(repo, ['worktree', 'add', '--detach', folder, commit]);
     if (added.exitCode !== 0)
       throw new AppError('WORKSPACE', `the worktree could not be made: ${added.stderr.slice(0, 500)}`);
+  } else if ((await git(folder, ['status', '--porcelain'])).stdout === '') {
+    await git(folder, ['checkout', '--detach', commit]);
   }
   return { folder, diff: request.branch === undefined ? undefined : await diffOf(repo, commit) };
 }

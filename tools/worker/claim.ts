@@ -1,0 +1,158 @@
+/**
+ * Claiming: which task runs next, taken atomically. A role may run when its lane has a free slot, nothing pauses it,
+ * its day's money is not spent, and nobody else writes its folder. Of the first ready task of each such role the one
+ * that ranks highest is taken, so a claim costs the same with ten tasks waiting as with a million.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Lane, Role } from '../roles/role.ts';
+import type { Tables } from '../store/store.ts';
+import type { Task } from '../store/tasks.ts';
+import type { Pause } from '../store/workers.ts';
+import type { Worker } from './worker.ts';
+
+export interface Claim {
+  task: Task;
+  role: Role;
+  attemptId: string;
+  attemptNumber: number;
+  resume: boolean;
+  /** US dollars this attempt may spend; undefined: no cap; 0: nothing is left. */
+  budgetUsd: number | undefined;
+  /** Rules a human has approved for this task as it reads now. */
+  grants: string[];
+  startedAt: number;
+}
+
+/** Takes the next task, or undefined: nothing is ready that may run. */
+export async function claim(worker: Worker): Promise<Claim | undefined> {
+  return worker.store.transaction(async (tables) => {
+    const now = worker.now();
+    await tables.tasks.promote(now);
+    const money = await openMoney(worker, tables, now);
+    const best = await bestReady(tables, await rolesThatMayRun(worker, tables, money, now));
+    return best && take({ worker, tables, money, now }, best);
+  });
+}
+
+/** Local midnight. */
+export function startOfDay(now: number): number {
+  return new Date(now).setHours(0, 0, 0, 0);
+}
+
+interface Money {
+  /** What is left of the day's budget of this role and of the worker; undefined: no cap. */
+  left(role: Role): number | undefined;
+}
+
+async function openMoney(worker: Worker, tables: Tables, now: number): Promise<Money> {
+  const capped = worker.options.dailyBudgetUsd !== undefined || worker.roles().some((role) => role.dailyBudgetUsd !== undefined);
+  const spent = capped ? await tables.attempts.spentSince(startOfDay(now)) : new Map<string, number>();
+  const total = [...spent.values()].reduce((sum, usd) => sum + usd, 0);
+  return {
+    left(role) {
+      const ofRole = role.dailyBudgetUsd === undefined ? undefined : role.dailyBudgetUsd - (spent.get(role.name) ?? 0);
+      const ofWorker = worker.options.dailyBudgetUsd === undefined ? undefined : worker.options.dailyBudgetUsd - total;
+      return smallest(ofRole, ofWorker);
+    },
+  };
+}
+
+async function rolesThatMayRun(worker: Worker, tables: Tables, money: Money, now: number): Promise<Role[]> {
+  const running = await tables.tasks.running();
+  const pauses = await tables.pauses.list();
+  return worker.roles().filter((role) => {
+    if (used(worker, role.lane) >= worker.options.lanes[role.lane]) return false;
+    if (pauses.some((pause) => blocks(pause, role, worker.agent.name, running, now))) return false;
+    const left = money.left(role);
+    if (left !== undefined && left < 0.005) return false;
+    return !folderBusy(worker, role, running);
+  });
+}
+
+export function used(worker: Worker, lane: Lane): number {
+  return [...worker.running.values()].filter((attempt) => attempt.role.lane === lane).length;
+}
+
+/** A pause that has run out lets one task through first; its success lifts it for all. */
+function blocks(pause: Pause, role: Role, agent: string, running: readonly Task[], now: number): boolean {
+  if (pause.scope !== `role:${role.name}` && pause.scope !== `agent:${agent}`) return false;
+  if (pause.until === null || pause.until > now) return true;
+  return running.some((task) => pause.scope.startsWith('agent:') || task.role === role.name);
+}
+
+function folderBusy(worker: Worker, role: Role, running: readonly Task[]): boolean {
+  if (role.output === undefined || role.sharesOutput || role.isolation === 'folder') return false;
+  return running.some((task) => {
+    if (task.role === role.name) return false;
+    const other = worker.roles().find((known) => known.name === task.role);
+    return other?.output === role.output && !other.sharesOutput;
+  });
+}
+
+async function bestReady(tables: Tables, roles: readonly Role[]): Promise<{ task: Task; role: Role } | undefined> {
+  let best: { task: Task; role: Role } | undefined;
+  for (const role of roles) {
+    const task = await tables.tasks.firstReady(role.name);
+    if (task && (best === undefined || ranksBefore(task, best.task))) best = { task, role };
+  }
+  return best;
+}
+
+function ranksBefore(a: Task, b: Task): boolean {
+  for (const key of ['ordinal', 'priority', 'dueAt', 'position'] as const) if (a[key] !== b[key]) return a[key] < b[key];
+  return a.id < b.id;
+}
+
+async function take(
+  { worker, tables, money, now }: { worker: Worker; tables: Tables; money: Money; now: number },
+  { task, role }: { task: Task; role: Role },
+): Promise<Claim> {
+  const resume = task.sessionUsable && task.sessionId !== null && worker.agent.supports.resume;
+  const sessionId = resume && task.sessionId !== null ? task.sessionId : randomUUID();
+  const attemptId = randomUUID();
+  const budgetUsd = smallest(taskBudget(task, role), money.left(role));
+  const attemptNumber = await tables.attempts.start({
+    id: attemptId,
+    taskId: task.id,
+    round: task.round,
+    workerId: worker.id,
+    agent: worker.agent.name,
+    sessionId,
+    resumed: resume,
+    budget: budgetUsd ?? null,
+    startedAt: now,
+  });
+  await tables.tasks.move(
+    task,
+    'running',
+    {
+      attemptId,
+      workerId: worker.id,
+      leaseUntil: now + worker.options.leaseMs,
+      sessionId,
+      sessionCost: resume ? task.sessionCost : 0,
+    },
+    now,
+  );
+  const claimed = await tables.tasks.get(task.id);
+  const grants = await approvedRules(tables, task);
+  return { task: claimed ?? task, role, attemptId, attemptNumber, resume, budgetUsd, grants, startedAt: now };
+}
+
+/** An approval counts for the text it was given for, and no other. */
+async function approvedRules(tables: Tables, task: Task): Promise<string[]> {
+  const grants = await tables.grants.list(task.id);
+  return grants
+    .filter((grant) => grant.decision === 'approve' && grant.contentHash === task.contentHash)
+    .map((grant) => grant.rule);
+}
+
+function taskBudget(task: Task, role: Role): number | undefined {
+  const budget = task.meta.budgetUsd ?? role.budgetUsd;
+  return budget === undefined ? undefined : Math.max(0, budget - (task.cost - (task.meta.costAtRound ?? 0)));
+}
+
+function smallest(...values: (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

@@ -1,0 +1,61 @@
+/** Acting on what humans said: the same act for a comment in the queue and for `agentq answer`, taken exactly once. */
+import type { Role } from '../roles/role.ts';
+import type { Tables } from '../store/store.ts';
+import type { Task, Turn } from '../store/tasks.ts';
+import { again } from './enqueue.ts';
+import { roundsUsedUp, textChanged } from './messages.ts';
+import { readComments } from './thread.ts';
+
+/**
+ * Reads a resting task's unused human comments and puts the task back into the queue where they ask for it. Yields
+ * why it was queued, or undefined. Comments on a task that waits or runs stay unused until it comes to rest.
+ */
+export async function heed(
+  tables: Tables,
+  task: Task,
+  role: Role | undefined,
+  now: number,
+): Promise<string | undefined> {
+  if (task.state !== 'completed' && task.state !== 'failed' && task.state !== 'input_required') return undefined;
+  const comments = await tables.mirror.comments(task.queue, task.nativeId);
+  const unused = comments.filter((comment) => comment.author === 'human' && !comment.used);
+  const reading = readComments(task, unused, role?.rounds ?? 5);
+  if (reading.kind === 'nothing') return undefined;
+  await tables.mirror.useComments(task.queue, task.nativeId);
+  if (reading.kind === 'thanks') return undefined;
+  if (reading.kind !== 'turn') {
+    const last = unused.at(-1);
+    const text = reading.kind === 'void' ? textChanged() : roundsUsedUp(role?.rounds ?? 5);
+    await tables.reports.add(
+      {
+        id: `${task.id}:${reading.kind}:${last?.nativeId ?? task.round}`,
+        taskId: task.id,
+        attemptId: null,
+        queue: task.queue,
+        body: { kind: 'comment', text },
+      },
+      now,
+    );
+    return undefined;
+  }
+  const { turn } = reading;
+  if (turn.kind === 'decision') {
+    for (const rule of turn.rules)
+      await tables.grants.decide({
+        taskId: task.id,
+        rule,
+        contentHash: task.contentHash,
+        decision: turn.decision,
+        decidedBy: `${task.queue} comment`,
+        at: now,
+      });
+  }
+  const why = reasonFor(turn);
+  await again(tables, task, role, { turn, why, afresh: false }, now);
+  return why;
+}
+
+function reasonFor(turn: Turn): string {
+  if (turn.kind === 'decision') return turn.decision === 'approve' ? 'approved' : 'rejected';
+  return turn.kind === 'message' && turn.from === 'answer' ? 'answered' : 'follow-up';
+}

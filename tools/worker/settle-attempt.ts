@@ -1,0 +1,188 @@
+/**
+ * Settling: outcome, reports and next state in one transaction. From its commit on the agent never runs again for
+ * the same input. An attempt that lost its task in the meantime changes nothing.
+ */
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
+import type { AgentResult } from '../agents/agent.ts';
+import type { Artifact, Attempt } from '../store/attempts.ts';
+import type { Tables } from '../store/store.ts';
+import type { Task } from '../store/tasks.ts';
+import { checkEvidence, type Evidence } from '../workspaces/evidence.ts';
+import type { Places } from '../workspaces/workspace.ts';
+import type { Claim } from './claim.ts';
+import { crashPoint } from './crash-point.ts';
+import { heed } from './heed.ts';
+import { maxComment } from './messages.ts';
+import type { Progress } from './progress.ts';
+import { settle, type Settlement } from './settle.ts';
+import { signature } from './thread.ts';
+import type { Worker } from './worker.ts';
+
+export async function settleAttempt(
+  worker: Worker,
+  claim: Claim,
+  result: AgentResult,
+  places: Places | undefined,
+  progress: Progress,
+): Promise<void> {
+  const evidence = await gatherEvidence(worker, claim, result, places);
+  const draft = await readDraft(worker, evidence.artifacts);
+  progress.stop(claim.task.id);
+  const settled = await worker.store.transaction(async (tables) => {
+    const task = await tables.tasks.get(claim.task.id);
+    if (!task || task.attemptId !== claim.attemptId) return undefined;
+    const settlement = await decideFrom({ worker, claim, result, evidence, draft }, tables, task);
+    await write({ worker, claim, result, evidence }, tables, task, settlement);
+    const rested = await tables.tasks.get(task.id);
+    if (rested) await heed(tables, rested, claim.role, worker.now());
+    return settlement;
+  });
+  crashPoint('settled');
+  worker.store.ring();
+  if (!settled) return;
+  announce(worker, claim, settled, result.costUsd ?? 0);
+  if (settled.progress !== undefined) await progress.edit(claim.task, settled.progress);
+}
+
+/** Files are hashed before the transaction: it must stay short. */
+async function gatherEvidence(
+  worker: Worker,
+  claim: Claim,
+  result: AgentResult,
+  places: Places | undefined,
+): Promise<Evidence> {
+  if (!result.outcome || result.failure || !places) return { artifacts: [], problems: [] };
+  return checkEvidence({
+    declared: result.outcome.artifacts,
+    cwd: places.cwd,
+    outputDir: places.outputDir,
+    workspaceRoot: worker.workspace.root,
+    startedAt: claim.startedAt,
+    mayBeEmpty: claim.task.turn.kind !== 'start' || result.outcome.status !== 'done',
+  });
+}
+
+async function readDraft(worker: Worker, artifacts: readonly Artifact[]): Promise<string | undefined> {
+  const draft = artifacts.find((file) => /\.(md|markdown|txt)$/i.test(file.path));
+  if (!draft) return undefined;
+  const start = createReadStream(join(worker.workspace.root, draft.path), { end: maxComment * 4 });
+  return readText(start).catch(() => undefined);
+}
+
+interface Ended {
+  worker: Worker;
+  claim: Claim;
+  result: AgentResult;
+  evidence: Evidence;
+}
+
+async function decideFrom(ended: Ended & { draft: string | undefined }, tables: Tables, task: Task): Promise<Settlement> {
+  const { worker, claim, result } = ended;
+  const earlier = (await tables.attempts.list(task.id)).filter(
+    (attempt) => attempt.round === task.round && attempt.endedAt !== null && attempt.spent,
+  );
+  const scopes = [`agent:${worker.agent.name}`, `role:${claim.role.name}`];
+  const pauses = await tables.pauses.list();
+  return settle({
+    task,
+    role: claim.role,
+    result,
+    evidence: ended.evidence,
+    resumed: claim.resume,
+    attempts: worker.options.maxAttempts ?? task.meta.maxAttempts ?? claim.role.attempts,
+    attemptNumber: claim.attemptNumber,
+    startedAt: claim.startedAt,
+    now: worker.now(),
+    random: worker.random(),
+    patience: worker.options.patience,
+    draft: ended.draft,
+    history: earlier.map((attempt) => attempt.message ?? attempt.failureCode ?? 'no reason given'),
+    pauseTries: Math.max(0, ...pauses.filter((pause) => scopes.includes(pause.scope)).map((pause) => pause.tries)),
+  });
+}
+
+async function write(ended: Ended, tables: Tables, task: Task, settlement: Settlement): Promise<void> {
+  const { worker, claim, result } = ended;
+  const now = worker.now();
+  await tables.attempts.finish(claim.attemptId, attemptEnd(ended, settlement, now));
+  const cost = result.costUsd ?? 0;
+  await tables.tasks.move(
+    task,
+    settlement.to,
+    {
+      failures: task.failures + (settlement.spent ? 1 : 0),
+      availableAt: settlement.availableAt,
+      note: settlement.note.slice(0, 1000),
+      failureKind: settlement.failure?.kind ?? null,
+      meta: settlement.meta,
+      cost: task.cost + cost,
+      sessionCost: task.sessionCost + cost,
+      sessionUsable: settlement.keepSession,
+    },
+    now,
+  );
+  await writeReports(ended, tables, settlement, now);
+  await writePauses(ended, tables, settlement, now);
+}
+
+function attemptEnd(
+  { result, evidence }: Ended,
+  settlement: Settlement,
+  now: number,
+): Parameters<Tables['attempts']['finish']>[1] {
+  return {
+    result: settlement.result,
+    failureKind: settlement.failure?.kind ?? null,
+    failureCode: settlement.failure?.code ?? null,
+    message: (settlement.failure?.message ?? settlement.note).slice(0, 4000),
+    spent: settlement.spent,
+    cost: result.costUsd ?? 0,
+    turns: result.turns ?? null,
+    denials: result.denials.slice(0, 50) as Attempt['denials'],
+    artifacts: evidence.artifacts,
+    endedAt: now,
+  };
+}
+
+async function writeReports({ worker, claim }: Ended, tables: Tables, settlement: Settlement, now: number): Promise<void> {
+  const about = { taskId: claim.task.id, attemptId: claim.attemptId, queue: claim.task.queue };
+  if (settlement.comment !== undefined) {
+    const text = settlement.comment + signature(worker.store.id);
+    await tables.reports.add({ ...about, id: `${claim.attemptId}:outcome`, body: { kind: 'comment', text } }, now);
+  }
+  if (settlement.label !== undefined) {
+    const body = { kind: 'label', label: settlement.label } as const;
+    await tables.reports.add({ ...about, id: `${claim.attemptId}:label`, body }, now);
+  }
+}
+
+async function writePauses({ worker, claim }: Ended, tables: Tables, settlement: Settlement, now: number): Promise<void> {
+  const account = `agent:${worker.agent.name}`;
+  const desk = `role:${claim.role.name}`;
+  if (settlement.pause) {
+    const { scope, kind, until, message } = settlement.pause;
+    await tables.pauses.set({ scope: scope === 'agent' ? account : desk, kind, until, message, since: now });
+  } else if (settlement.result === 'done' || settlement.result.startsWith('needs_')) {
+    // It worked: whatever paused it is over.
+    for (const scope of [account, desk]) if (await tables.pauses.clear(scope)) worker.log({ type: 'resumed', scope });
+  }
+}
+
+function announce(worker: Worker, claim: Claim, settlement: Settlement, costUsd: number): void {
+  worker.log({
+    type: 'attempt_ended',
+    taskId: claim.task.id,
+    role: claim.role.name,
+    title: claim.task.title,
+    state: settlement.to === 'queued' && settlement.result === 'parked' ? 'parked' : settlement.to,
+    text: settlement.note,
+    costUsd,
+    durationMs: worker.now() - claim.startedAt,
+  });
+  if (settlement.pause) {
+    const { scope, message, until } = settlement.pause;
+    worker.log({ type: 'paused', scope: scope === 'agent' ? worker.agent.name : claim.role.name, text: message, until });
+  }
+}
