@@ -34,12 +34,22 @@ function commandsOf(skills: readonly Skill[]): string {
 }
 
 function placeOf(role: Role): string {
-  if (role.output === undefined) return '## Where to write\nYou write no files: your answer is the outcome.';
-  return [
-    '## Where to write',
-    `Write only in your working directory; it is in ${role.output}. Writing anywhere else is refused. Use short`,
-    'relative file names. Keep to the files this task needs: others in the folder belong to other tasks.',
-  ].join('\n');
+  const lines = ['## Where to write'];
+  if (role.isolation === 'worktree')
+    lines.push('Your working directory is a checkout of the repository, for reading: change nothing in it.');
+  if (role.output === undefined) lines.push('You write no files: your answer is the outcome.');
+  else if (role.isolation === 'worktree')
+    lines.push(`Write only in ${role.output}, by absolute path. Writing anywhere else is refused.`);
+  else
+    lines.push(
+      `Write only in your working directory, by short file names; it is ${placeNameOf(role)}. Writing anywhere else is`,
+      'refused. Keep to the files this task needs: others you find there belong to other tasks.',
+    );
+  return lines.join('\n');
+}
+
+function placeNameOf({ output, isolation }: Role): string {
+  return isolation === 'folder' ? `a folder of this task's own in ${output}` : String(output);
 }
 
 const autonomy = `## Working on your own
