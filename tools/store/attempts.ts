@@ -124,6 +124,12 @@ export function attemptsOf(query: Query) {
       return new Map(rows.map((row) => [String(row['role']), Number(row['cost'])]));
     },
 
+    /** US dollars really spent, as far as seen, by attempts started at or after `since`. */
+    async costSince(since: number): Promise<number> {
+      const rows = await query.all('SELECT SUM(cost) AS cost FROM attempts WHERE started_at >= ?', since);
+      return Number(rows[0]?.['cost'] ?? 0);
+    },
+
     /** Durations in ms of the role's last attempts that ended as done, newest first. */
     async durations(role: string, limit = 20): Promise<number[]> {
       const rows = await query.all(

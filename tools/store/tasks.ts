@@ -191,6 +191,14 @@ export function tasksOf(query: Query) {
       return rows[0] && decode(rows[0]);
     },
 
+    /** The task with this id or native id, or else those whose id begins so (at most five). */
+    async matching(ref: string): Promise<Task[]> {
+      const exact = await query.all('SELECT * FROM tasks WHERE id = ? OR native_id = ? LIMIT 1', ref, ref);
+      if (exact.length > 0 || ref.length < 4) return exact.map(decode);
+      const rows = await query.all('SELECT * FROM tasks WHERE id >= ? AND id < ? LIMIT 5', ref, `${ref}\u{10ffff}`);
+      return rows.map(decode);
+    },
+
     async bySubmitKey(key: string): Promise<Task | undefined> {
       const rows = await query.all('SELECT * FROM tasks WHERE submit_key = ?', key);
       return rows[0] && decode(rows[0]);

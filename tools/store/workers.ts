@@ -105,6 +105,11 @@ export function pausesOf(query: Query) {
       );
     },
 
+    /** Let the next task through now; only its success lifts the pause. */
+    async release(scope: string, now: number): Promise<void> {
+      await query.run('UPDATE pauses SET until = ? WHERE scope = ?', now, scope);
+    },
+
     async clear(scope: string): Promise<boolean> {
       return (await query.run('DELETE FROM pauses WHERE scope = ?', scope)) > 0;
     },

@@ -8,6 +8,8 @@ import type { Lane, Role } from '../roles/role.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
 import type { Pause } from '../store/workers.ts';
+import { daySpent } from './messages.ts';
+import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
 
 export interface Claim {
@@ -29,7 +31,8 @@ export async function claim(worker: Worker): Promise<Claim | undefined> {
     const now = worker.now();
     await tables.tasks.promote(now);
     const money = await openMoney(worker, tables, now);
-    const best = await bestReady(tables, await rolesThatMayRun(worker, tables, money, now));
+    const roles = await withMoney(worker, tables, money, await rolesThatMayRun(worker, tables, now), now);
+    const best = await bestReady(tables, roles);
     return best && take({ worker, tables, money, now }, best);
   });
 }
@@ -57,16 +60,58 @@ async function openMoney(worker: Worker, tables: Tables, now: number): Promise<M
   };
 }
 
-async function rolesThatMayRun(worker: Worker, tables: Tables, money: Money, now: number): Promise<Role[]> {
+async function rolesThatMayRun(worker: Worker, tables: Tables, now: number): Promise<Role[]> {
   const running = await tables.tasks.running();
   const pauses = await tables.pauses.list();
   return worker.roles().filter((role) => {
     if (used(worker, role.lane) >= worker.options.lanes[role.lane]) return false;
     if (pauses.some((pause) => blocks(pause, role, worker.agent.name, running, now))) return false;
-    const left = money.left(role);
-    if (left !== undefined && left < 0.005) return false;
     return !folderBusy(worker, role, running);
   });
+}
+
+/** Below half a cent nothing can be run. */
+const leastUsd = 0.005;
+
+/** Roles whose day is not spent. Of one that is, the first waiting task is told so, once a day. */
+async function withMoney(worker: Worker, tables: Tables, money: Money, roles: Role[], now: number): Promise<Role[]> {
+  const able: Role[] = [];
+  for (const role of roles) {
+    const left = money.left(role);
+    const scope = `budget:${role.name}`;
+    if (left === undefined || left >= leastUsd) {
+      able.push(role);
+      if (left !== undefined) await tables.pauses.clear(scope);
+      continue;
+    }
+    const waiting = await tables.tasks.firstReady(role.name);
+    if (waiting) await sayDaySpent({ worker, tables, scope, now }, waiting);
+  }
+  return able;
+}
+
+async function sayDaySpent(
+  { worker, tables, scope, now }: { worker: Worker; tables: Tables; scope: string; now: number },
+  task: Task,
+): Promise<void> {
+  const today = new Date(startOfDay(now)).toDateString();
+  const known = (await tables.pauses.list()).find((pause) => pause.scope === scope);
+  if (known && known.since >= startOfDay(now)) return;
+  const until = startOfDay(now + 26 * 3_600_000);
+  const message = `the day's budget of ${task.role} is spent`;
+  await tables.pauses.clear(scope);
+  await tables.pauses.set({ scope, kind: 'budget', message, since: now, until });
+  await tables.reports.add(
+    {
+      id: `${scope}:${today}`,
+      taskId: task.id,
+      attemptId: null,
+      queue: task.queue,
+      body: { kind: 'comment', text: daySpent(task.role) + signature(worker.store.id) },
+    },
+    now,
+  );
+  worker.log({ type: 'paused', scope: task.role, text: message, until });
 }
 
 export function used(worker: Worker, lane: Lane): number {
@@ -75,6 +120,7 @@ export function used(worker: Worker, lane: Lane): number {
 
 /** A pause that has run out lets one task through first; its success lifts it for all. */
 function blocks(pause: Pause, role: Role, agent: string, running: readonly Task[], now: number): boolean {
+  if (pause.kind === 'budget') return false;
   if (pause.scope !== `role:${role.name}` && pause.scope !== `agent:${agent}`) return false;
   if (pause.until === null || pause.until > now) return true;
   return running.some((task) => pause.scope.startsWith('agent:') || task.role === role.name);
@@ -85,7 +131,7 @@ function folderBusy(worker: Worker, role: Role, running: readonly Task[]): boole
   return running.some((task) => {
     if (task.role === role.name) return false;
     const other = worker.roles().find((known) => known.name === task.role);
-    return other?.output === role.output && !other.sharesOutput;
+    return other !== undefined && other.output === role.output && !other.sharesOutput;
   });
 }
 

@@ -80,16 +80,16 @@ export function paused(failure: Failure, until: string | undefined): string {
     : `⏸ The agent cannot start: ${clean(failure.message)}\nWork goes on by itself ${wait}. No attempt was used up.`;
 }
 
+export function daySpent(role: string): string {
+  return `⏸ Today's budget of ${role} is spent. This task, and all others that wait for ${role}, go on tomorrow, or as soon as \`daily_budget\` is raised.`;
+}
+
 export function roundsUsedUp(rounds: number): string {
   return `This task has had its ${rounds} rounds. Please add a new task for further changes, or take its label off to start over.`;
 }
 
 export function textChanged(): string {
   return 'The task was edited after I asked, so this approval does not count. Take the label off to start over with the new text, or put the old text back and comment `approve` again.';
-}
-
-export function otherWorker(other: string): string {
-  return `another worker (store ${other}) is already working on this project`;
 }
 
 function assemble(parts: string[], ending: Ending, next: string): string {

@@ -4,9 +4,12 @@
  */
 import { messageOf } from '../errors.ts';
 import type { Task } from '../store/tasks.ts';
-import { progressId } from './run-attempt.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
+
+export function progressId(taskId: string, round: number): string {
+  return `${taskId}:r${round}:progress`;
+}
 
 export interface Progress {
   /** Show this text soon, if the last edit is long enough ago. */

@@ -15,6 +15,8 @@ export interface PromptInput {
   /** Titles of sub-tasks; ticked ones are marked. */
   subtasks: { title: string; done: boolean }[];
   comments: Comment[];
+  /** Human comments that came after the last prompt; a resumed session has not seen them. */
+  unheard: Comment[];
   resume: boolean;
   /** Why the last attempt of this round did not settle the task. */
   previous: Failure | undefined;
@@ -30,6 +32,8 @@ export function buildPrompt(input: PromptInput): string {
   const opening = input.resume ? resumed(input) : undefined;
   parts.push(opening ?? whole(input));
   if (input.resume && opening !== undefined && input.task.turn.kind !== 'start') parts.push(turnText(input.task));
+  if (opening !== undefined && input.unheard.length > 0)
+    parts.push(`New comments on the task since then:\n${input.unheard.map(spoken).join('\n\n')}`);
   parts.push(limits(input));
   return parts.join('\n\n');
 }

@@ -13,7 +13,7 @@ import type { Claim } from './claim.ts';
 import { crashPoint } from './crash-point.ts';
 import { fieldsOf, missingFields } from './eligibility.ts';
 import { workingOnIt } from './messages.ts';
-import type { Progress } from './progress.ts';
+import { progressId, type Progress } from './progress.ts';
 import { buildContext, buildPrompt, type PromptInput } from './prompt.ts';
 import { settleAttempt } from './settle-attempt.ts';
 import { signature } from './thread.ts';
@@ -83,8 +83,31 @@ async function runAttempt(run: Run): Promise<void> {
   crashPoint('agent-ended');
   await steps.finish();
   cleanAttempt(prepared.places);
-  if (run.signal.reason === 'lost') return;
+  if (run.signal.reason === 'lost') {
+    await closeLost(worker, claim, result);
+    return;
+  }
   await settleAttempt(worker, claim, result, prepared.places, run.progress);
+}
+
+/** The task is somebody else's now, or cancelled: what the attempt cost is kept, what it did is not told. */
+async function closeLost(worker: Worker, claim: Claim, result: AgentResult): Promise<void> {
+  await worker.store.transaction(async ({ attempts, tasks }) => {
+    const ended = await attempts.finish(claim.attemptId, {
+      result: 'cancelled',
+      failureKind: null,
+      failureCode: 'task_taken_away',
+      message: 'The task was taken away while the agent worked; the agent was stopped.',
+      spent: false,
+      cost: result.costUsd ?? 0,
+      turns: result.turns ?? null,
+      denials: [],
+      artifacts: [],
+      endedAt: worker.now(),
+    });
+    const task = await tasks.get(claim.task.id);
+    if (ended && task) await tasks.patch(task.id, { cost: task.cost + (result.costUsd ?? 0) }, worker.now());
+  });
 }
 
 type Prepared = { request: AgentRequest; places: Places } | { failure: Failure };
@@ -130,6 +153,7 @@ async function gather({ worker, claim }: Run, places: Places): Promise<PromptInp
       task,
       subtasks: children.map((child) => ({ title: child.title, done: child.presence === 'closed' })),
       comments,
+      unheard: comments.filter((comment) => comment.author === 'human' && !comment.used),
       resume: claim.resume,
       previous: last?.failureKind
         ? { kind: last.failureKind as Failure['kind'], code: last.failureCode ?? '', message: last.message ?? '' }
@@ -190,10 +214,6 @@ async function sayWorking({ worker, claim, progress }: Run): Promise<void> {
   });
   if (!isNew) void progress.edit(task, workingOnIt({ attempt: claim.attemptNumber }));
   progress.wake();
-}
-
-export function progressId(taskId: string, round: number): string {
-  return `${taskId}:r${round}:progress`;
 }
 
 /** Steps are stored as they come, in small batches, and bounded in number. */

@@ -1,0 +1,97 @@
+/**
+ * Delivering reports: from the store to the queue, in order for each task, until the queue has them. The write is
+ * stored before it is sent; when its answer is lost the driver is asked again with what was sent, and sees to it that
+ * the effect happens once.
+ */
+import { AppError, isRetryable, messageOf } from '../errors.ts';
+import type { Queue, Receipt } from '../queues/queue.ts';
+import type { StoredReport } from '../store/reports.ts';
+import { backoff, queueBackoff } from './backoff.ts';
+import { crashPoint } from './crash-point.ts';
+import { withoutSignature } from './thread.ts';
+import type { Worker } from './worker.ts';
+
+/** Sends what is due to one queue. Throws QUEUE_* when the queue is down; what is left stays stored. */
+export async function deliver(worker: Worker, queue: Queue): Promise<void> {
+  for (;;) {
+    const due = await worker.store.read(({ reports }) => reports.due(queue.name, worker.now()));
+    if (due.length === 0) return;
+    for (const report of due) await deliverOne(worker, queue, report);
+  }
+}
+
+async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): Promise<void> {
+  try {
+    const receipt = await send(worker, queue, report);
+    crashPoint('report-sent');
+    await mark(worker, queue, report, receipt);
+    crashPoint('report-marked');
+    if (receipt.status === 'sent') worker.log({ type: 'report_sent', taskId: report.taskId, kind: report.body.kind });
+  } catch (error) {
+    await postponeOrDrop(worker, report, error);
+    if (isRetryable(error) || (error instanceof AppError && error.code === 'QUEUE_AUTH')) throw error;
+  }
+}
+
+async function send(worker: Worker, queue: Queue, report: StoredReport): Promise<Receipt> {
+  const nativeTaskId = await worker.store.read(
+    async ({ tasks }) => (await tasks.get(report.taskId))?.nativeId ?? report.taskId,
+  );
+  const prepared = await queue.prepare(
+    { id: report.id, nativeTaskId, uuid: report.uuid, body: report.body },
+    report.command ?? undefined,
+  );
+  crashPoint('report-prepared');
+  if ('done' in prepared) return prepared.done;
+  await worker.store.transaction(({ reports }) => reports.saveCommand(report.id, prepared.command));
+  crashPoint('report-command-stored');
+  return queue.send(prepared.command);
+}
+
+/** What was told is also what the mirror shows, so that the next delta is compared with the truth. */
+async function mark(worker: Worker, queue: Queue, report: StoredReport, receipt: Receipt): Promise<void> {
+  await worker.store.transaction(async ({ reports, mirror, tasks }) => {
+    const now = worker.now();
+    if (receipt.status === 'gone') return reports.drop(report.id, 'the task is not there any more');
+    await reports.sent(report.id, receipt.nativeId, now);
+    const task = await tasks.get(report.taskId);
+    if (!task) return undefined;
+    if (receipt.labels) {
+      const item = await mirror.item(queue.name, task.nativeId);
+      if (item) await mirror.saveItem(queue.name, { ...item, labels: receipt.labels });
+    }
+    // A "working on it" says nothing to the agent; every other comment of ours is part of the thread.
+    if (report.body.kind === 'comment')
+      await mirror.saveComment({
+        queue: queue.name,
+        nativeId: receipt.nativeId ?? report.id,
+        taskNativeId: task.nativeId,
+        author: 'worker',
+        text: withoutSignature(report.body.text),
+        attachment: null,
+        postedAt: now,
+        used: true,
+      });
+    return undefined;
+  });
+}
+
+async function postponeOrDrop(worker: Worker, report: StoredReport, error: unknown): Promise<void> {
+  const problem = messageOf(error);
+  const rejected = error instanceof AppError && error.code === 'QUEUE_REJECTED';
+  if (rejected) {
+    await worker.store.transaction(({ reports }) => reports.drop(report.id, problem));
+    worker.log({
+      type: 'warning',
+      text: `the queue refused a ${report.body.kind} on ${report.taskId}: ${problem}`,
+      hints: [`agentq show ${report.taskId}   (the text is kept there)`],
+    });
+    return;
+  }
+  const wait = backoff(report.tries + 1, queueBackoff, worker.random()) * worker.options.patience;
+  const asked = error instanceof AppError ? (error.retryAt ?? 0) : 0;
+  await worker.store.transaction(({ reports }) =>
+    reports.postpone(report.id, Math.max(worker.now() + wait, asked), problem),
+  );
+  if (!(error instanceof AppError)) throw error;
+}

@@ -1,0 +1,137 @@
+/**
+ * The loop: read the queues, put the store in order, start what may start, tell what is to be told; then wait for
+ * whatever comes first. Everything it knows is in the store, so it can end anywhere.
+ */
+import { AppError, hasCode, isRetryable, messageOf } from '../errors.ts';
+import { createBell, type Bell } from './bell.ts';
+import { claim } from './claim.ts';
+import { watchPauses } from './pauses.ts';
+import { createProgress, type Progress } from './progress.ts';
+import { openQueueLine, type QueueLine } from './queue-line.ts';
+import { reconcile, thisProcess } from './reconcile.ts';
+import { startAttempt } from './run-attempt.ts';
+import { park } from './shutdown.ts';
+import type { Worker } from './worker.ts';
+
+export interface LoopOptions {
+  mode: 'once' | 'watch';
+  /** Aborted by the first signal: finish or park. */
+  stop: AbortSignal;
+  /** Aborted by the second: stop now. */
+  stopNow: AbortSignal;
+}
+
+/** Throws, before anything was started, what keeps the worker from doing its job. */
+export async function work(worker: Worker, options: LoopOptions): Promise<void> {
+  const bell = createBell();
+  const lines = [...worker.queues.values()].map((queue) => openQueueLine(worker, queue));
+  const progress = createProgress(worker, bell.ring);
+  const pauses = watchPauses(worker);
+  await worker.store.transaction(({ workers }) => workers.register(thisProcess(worker)));
+  const stopHeart = startHeart(worker, bell);
+  const unwatch = worker.store.onRing(bell.ring);
+  options.stop.addEventListener('abort', bell.ring);
+  try {
+    for (const line of lines) await line.open();
+    announce(worker);
+    while (!options.stop.aborted) {
+      await guarded(worker, options, async () => {
+        for (const line of lines) await line.turn();
+        await reconcile(worker);
+        await pauses.turn();
+        await dispatch(worker, progress, bell);
+      });
+      if (options.mode === 'once' && (await atRest(worker, lines))) break;
+      await bell.wait(await untilNext(worker, lines));
+    }
+    if (options.stop.aborted) await park(worker, options.stopNow);
+    await progress.idle();
+    if (!options.stopNow.aborted) for (const line of lines) await line.turn();
+    if (options.mode === 'once') await assertDelivered(worker, lines);
+  } finally {
+    unwatch();
+    stopHeart();
+    await worker.store.transaction(({ workers }) => workers.remove(worker.id)).catch(() => undefined);
+    worker.log({ type: 'worker_stopped' });
+  }
+}
+
+/** Starts attempts as long as there are slots and ready tasks. */
+async function dispatch(worker: Worker, progress: Progress, bell: Bell): Promise<void> {
+  for (;;) {
+    const claimed = await claim(worker);
+    if (!claimed) return;
+    void startAttempt(worker, claimed, progress).ended.then(bell.ring);
+  }
+}
+
+/** A store that is locked or a disk that is full passes; the loop says so once and goes on. */
+let lastTrouble: string | undefined;
+async function guarded(worker: Worker, options: LoopOptions, turn: () => Promise<void>): Promise<void> {
+  try {
+    await worker.store.verify();
+    await turn();
+    lastTrouble = undefined;
+  } catch (error) {
+    if (options.mode === 'once' || !isRetryable(error)) throw error;
+    const text = messageOf(error);
+    if (text !== lastTrouble)
+      worker.log({ type: 'warning', text, hints: error instanceof AppError ? error.hints : [] });
+    lastTrouble = text;
+  }
+}
+
+/** Nothing runs, and nothing is ready that may run now. */
+async function atRest(worker: Worker, lines: readonly QueueLine[]): Promise<boolean> {
+  if (worker.running.size > 0) return false;
+  const due = await worker.store.read(async ({ reports }) => {
+    for (const line of lines)
+      if (line.trouble() === undefined && (await reports.due(line.queue.name, worker.now())).length > 0) return true;
+    return false;
+  });
+  return !due;
+}
+
+async function untilNext(worker: Worker, lines: readonly QueueLine[]): Promise<number> {
+  const now = worker.now();
+  const delayed = await worker.store.read(({ tasks }) => tasks.nextAvailableAt()).catch(() => undefined);
+  const next = Math.min(now + 5000, delayed ?? Number.POSITIVE_INFINITY, ...lines.map((line) => line.nextAt()));
+  return Math.max(20, next - now);
+}
+
+async function assertDelivered(worker: Worker, lines: readonly QueueLine[]): Promise<void> {
+  const left = await worker.store.read(({ reports }) => reports.pending());
+  const why = lines.map((line) => line.trouble()).find((text) => text !== undefined);
+  if (left === 0 || why === undefined) return;
+  throw new AppError('QUEUE_UNAVAILABLE', `${left} report${left === 1 ? '' : 's'} could not be delivered: ${why}`, {
+    hints: ['nothing is lost: they are stored, and the next run delivers them'],
+  });
+}
+
+/** Says "I am alive" on a timer of its own, whatever the loop is busy with. */
+function startHeart(worker: Worker, bell: Bell): () => void {
+  const beat = async (): Promise<void> => {
+    const { leaseMs } = worker.options;
+    const known = await worker.store.transaction(({ workers }) => workers.heartbeat(worker.id, worker.now(), leaseMs));
+    if (known) return;
+    // Others took us for dead (a machine that slept): what they took back is theirs; we go on as a new worker.
+    await worker.store.transaction(({ workers }) => workers.register(thisProcess(worker)));
+    bell.ring();
+  };
+  const timer = setInterval(() => {
+    beat().catch((error: unknown) => {
+      if (!hasCode(error, 'STORE_LOCKED')) worker.log({ type: 'warning', text: messageOf(error), hints: [] });
+    });
+  }, worker.options.heartbeatMs);
+  return () => clearInterval(timer);
+}
+
+function announce(worker: Worker): void {
+  worker.log({
+    type: 'worker_started',
+    workerId: worker.id,
+    roles: worker.roles().map((role) => role.name),
+    queues: [...worker.queues.keys()],
+    agent: worker.agent.name,
+  });
+}

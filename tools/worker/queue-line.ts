@@ -1,0 +1,106 @@
+/**
+ * The line to one queue: when to poll it, and what to do while it cannot be reached. A queue that is down delays
+ * polls and reports; it never stops running work and never loses a report.
+ */
+import { AppError } from '../errors.ts';
+import type { Queue } from '../queues/queue.ts';
+import type { Role } from '../roles/role.ts';
+import { backoff, queueBackoff } from './backoff.ts';
+import { deliver } from './deliver.ts';
+import { missingProject, planDesks } from './desks.ts';
+import { intake, type Desks } from './intake.ts';
+import type { Worker } from './worker.ts';
+
+export interface QueueLine {
+  readonly queue: Queue;
+  /** Resolves projects and reads for the first time. Throws what a person must mend. */
+  open(): Promise<void>;
+  /** One turn: poll if it is time, deliver what is due. Never throws for a queue that is down. */
+  turn(): Promise<void>;
+  /** Epoch ms of the next poll. */
+  nextAt(): number;
+  /** Undelivered reports, and why. */
+  trouble(): string | undefined;
+}
+
+export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
+  let desks: Desks = new Map();
+  let served: readonly Role[] = [];
+  let nextPollAt = 0;
+  let ledAt = Number.NEGATIVE_INFINITY;
+  let failures = 0;
+  let problem: string | undefined;
+
+  async function settleDesks(): Promise<void> {
+    const roles = worker.roles();
+    if (sameRoles(roles, served)) return;
+    const projects = await queue.projects();
+    const plan = planDesks(roles, projects);
+    if (plan.desks.size === 0) throw missingProject(plan.missing, projects);
+    if (plan.missing.length > 0) {
+      const error = missingProject(plan.missing, projects);
+      worker.log({ type: 'warning', text: error.message, hints: error.hints });
+    }
+    desks = plan.desks;
+    served = roles;
+    queue.watch(plan.projects);
+  }
+
+  /** One worker of a store polls a queue; the duty is renewed well before it runs out. */
+  async function leads(): Promise<boolean> {
+    const now = worker.now();
+    if (now < ledAt + worker.options.leaseMs / 3 && now >= ledAt) return true;
+    const mine = await worker.store.transaction(({ workers }) =>
+      workers.lead(queue.name, worker.id, now, worker.options.leaseMs),
+    );
+    ledAt = mine ? now : Number.NEGATIVE_INFINITY;
+    return mine;
+  }
+
+  function down(error: unknown): void {
+    if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_')) throw error;
+    failures += 1;
+    const wait = backoff(failures, queueBackoff, worker.random()) * worker.options.patience;
+    nextPollAt = Math.max(worker.now() + wait, error.retryAt ?? 0);
+    if (problem === undefined) worker.log({ type: 'queue_down', queue: queue.name, text: error.message, retryAt: nextPollAt });
+    problem = error.message;
+  }
+
+  function up(): void {
+    if (problem !== undefined) worker.log({ type: 'queue_up', queue: queue.name });
+    failures = 0;
+    problem = undefined;
+  }
+
+  async function poll(): Promise<void> {
+    if (!queue.supports.poll) return;
+    await settleDesks();
+    await intake(worker, queue, desks);
+    nextPollAt = worker.now() + worker.options.pollIntervalMs;
+  }
+
+  return {
+    queue,
+    async open() {
+      if (!queue.supports.poll || !(await leads())) return;
+      await poll();
+    },
+    async turn() {
+      if (worker.now() < nextPollAt && problem !== undefined) return;
+      try {
+        if (!(await leads())) return;
+        if (worker.now() >= nextPollAt) await poll();
+        await deliver(worker, queue);
+        up();
+      } catch (error) {
+        down(error);
+      }
+    },
+    nextAt: () => (queue.supports.poll ? nextPollAt : Number.POSITIVE_INFINITY),
+    trouble: () => problem,
+  };
+}
+
+function sameRoles(a: readonly Role[], b: readonly Role[]): boolean {
+  return a.length === b.length && a.every((role, index) => role.hash === b[index]?.hash);
+}

@@ -1,0 +1,163 @@
+/**
+ * Reconciling, before anything is dispatched: tasks of workers that are gone are taken back, what is past its
+ * deadline ends, and our own agents whose task is no longer ours are stopped.
+ */
+import { hostname } from 'node:os';
+import { attemptMarker } from '../agents/agent.ts';
+import { bootId, isAlive, killMarked, processStartTime } from '../agents/processes.ts';
+import { agentLabels } from '../queues/queue.ts';
+import type { Attempt } from '../store/attempts.ts';
+import type { Tables } from '../store/store.ts';
+import type { Task } from '../store/tasks.ts';
+import type { WorkerRow } from '../store/workers.ts';
+import * as say from './messages.ts';
+import { maxCrashes } from './settle.ts';
+import { signature } from './thread.ts';
+import type { Worker } from './worker.ts';
+
+const host = hostname();
+const boot = bootId();
+
+export function thisProcess(worker: Worker): WorkerRow {
+  return {
+    id: worker.id,
+    host,
+    bootId: boot,
+    pid: process.pid,
+    pidStart: processStartTime(process.pid) ?? '',
+    startedAt: worker.now(),
+    seenAt: worker.now(),
+    serves: worker.roles().map((role) => role.name),
+  };
+}
+
+export async function reconcile(worker: Worker): Promise<void> {
+  await takeBack(worker);
+  await expire(worker);
+  await stopLost(worker);
+}
+
+/**
+ * On the same machine a worker is gone when its very process is; its lease is not waited for, and a jump of the wall
+ * clock cannot make a living worker look dead. Of another machine only the silence is known.
+ */
+export function isGone(row: WorkerRow, now: number, leaseMs: number): boolean {
+  if (row.host !== host) return row.seenAt + leaseMs < now;
+  return row.bootId !== boot || !isAlive(row.pid, row.pidStart);
+}
+
+async function takeBack(worker: Worker): Promise<void> {
+  const { rows, running } = await worker.store.read(async ({ workers, tasks }) => ({
+    rows: await workers.list(),
+    running: await tasks.running(),
+  }));
+  const now = worker.now();
+  const alive = new Set(rows.filter((row) => !isGone(row, now, worker.options.leaseMs)).map((row) => row.id));
+  for (const task of running) {
+    if (task.workerId === null || task.attemptId === null || alive.has(task.workerId)) continue;
+    // What is left of the old agent ends before the task can start again; on other machines their guard does it.
+    await killMarked(attemptMarker, task.attemptId);
+    await worker.store.transaction((tables) => recover(worker, tables, task));
+  }
+  for (const row of rows)
+    if (!alive.has(row.id) && row.id !== worker.id)
+      await worker.store.transaction(({ workers }) => workers.remove(row.id));
+}
+
+async function recover(worker: Worker, tables: Tables, seen: Task): Promise<void> {
+  const task = await tables.tasks.get(seen.id);
+  if (!task || task.state !== 'running' || task.attemptId !== seen.attemptId || task.attemptId === null) return;
+  const attempt = await tables.attempts.get(task.attemptId);
+  const now = worker.now();
+  const crashes = (task.meta.crashes ?? 0) + 1;
+  await tables.attempts.finish(task.attemptId, lostAttempt(attempt, now));
+  const cost = attempt?.cost ?? 0;
+  const carried = {
+    cost: task.cost + cost,
+    sessionCost: task.sessionCost + cost,
+    sessionUsable: worker.agent.supports.resume,
+    meta: { ...task.meta, crashes },
+    failureKind: 'transient',
+  };
+  if (crashes <= maxCrashes) {
+    await tables.tasks.move(task, 'queued', { ...carried, availableAt: 0, note: 'its worker was gone' }, now);
+    worker.log({ type: 'task_queued', taskId: task.id, role: task.role, title: task.title, why: 'its worker was gone' });
+    return;
+  }
+  const message = `The worker has died ${crashes} times while working on this; the task may be the cause.`;
+  await tables.tasks.move(task, 'failed', { ...carried, note: message }, now);
+  await bury(worker, tables, task, message, cost);
+}
+
+function lostAttempt(attempt: Attempt | undefined, now: number): Parameters<Tables['attempts']['finish']>[1] {
+  return {
+    result: 'parked',
+    failureKind: 'transient',
+    failureCode: 'worker_lost',
+    message: 'The worker was gone before the attempt ended.',
+    spent: false,
+    cost: attempt?.cost ?? 0,
+    turns: null,
+    denials: [],
+    artifacts: [],
+    endedAt: now,
+  };
+}
+
+/** Past its latest useful completion: what waits never starts, what runs is stopped; both are escalated. */
+async function expire(worker: Worker): Promise<void> {
+  const late = await worker.store.read(({ tasks }) => tasks.overdue(worker.now()));
+  for (const { id } of late) {
+    const expired = await worker.store.transaction(async (tables) => {
+      const task = await tables.tasks.get(id);
+      const now = worker.now();
+      if (!task || task.deadlineAt === null || task.deadlineAt > now) return undefined;
+      // A running agent of ours ends by its own clock and settles with what it has; a second later it is overdue.
+      if (task.state === 'running' && (task.workerId === worker.id || now < task.deadlineAt + 60_000)) return undefined;
+      if (task.state !== 'queued' && task.state !== 'waiting') return undefined;
+      const when = new Date(task.deadlineAt).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+      const message = `This was to be done by ${when}, and that has passed before it could start. It was not run.`;
+      await tables.tasks.move(task, 'failed', { note: message, failureKind: 'deadline', availableAt: 0 }, now);
+      await bury(worker, tables, task, message, 0, 'deadline');
+      return task;
+    });
+    if (expired)
+      worker.log({
+        type: 'attempt_ended',
+        taskId: expired.id,
+        role: expired.role,
+        title: expired.title,
+        state: 'failed',
+        text: 'past its deadline, not run',
+        costUsd: 0,
+        durationMs: 0,
+      });
+  }
+}
+
+async function bury(
+  worker: Worker,
+  tables: Tables,
+  task: Task,
+  message: string,
+  cost: number,
+  kind: 'deadline' | 'transient' = 'transient',
+): Promise<void> {
+  const now = worker.now();
+  const text = say.failed(
+    { failure: { kind, code: kind, message }, attempts: 1, history: [] },
+    { durationMs: now - task.enqueuedAt, costUsd: task.cost + cost, artifacts: [], draft: undefined, denials: [] },
+  );
+  const about = { taskId: task.id, attemptId: task.attemptId, queue: task.queue };
+  const id = `${task.id}:r${task.round}:dead`;
+  await tables.reports.add({ ...about, id, body: { kind: 'comment', text: text + signature(worker.store.id) } }, now);
+  await tables.reports.add({ ...about, id: `${id}:label`, body: { kind: 'label', label: agentLabels.failed } }, now);
+}
+
+/** An agent whose task was cancelled, or taken over by another worker, is stopped, and nothing it did is told. */
+async function stopLost(worker: Worker): Promise<void> {
+  if (worker.running.size === 0) return;
+  const mine = await worker.store.read(({ tasks }) => tasks.running(worker.id));
+  const held = new Set(mine.map((task) => task.attemptId));
+  for (const [attemptId, attempt] of worker.running) if (!held.has(attemptId)) attempt.abort('lost');
+}
