@@ -298,6 +298,12 @@ describe('hostile arguments', () => {
     rmSync(outside, { recursive: true });
   });
 
+  it('leaves the head of a draft out when asked, and only the head', async () => {
+    writeFileSync(join(cwd, 'draft.md'), '---\ntitle: a\n---\n\nFirst line\n\n---\n\nLast line\n');
+    await airtable(upsert('--field-file', 'Body=draft.md', '--without-head'));
+    expect(server.records('Content')).toMatchObject([{ fields: { Body: 'First line\n\n---\n\nLast line' } }]);
+  });
+
   it('reads a draft in a folder below', async () => {
     mkdirSync(join(cwd, 'folder'));
     writeFileSync(join(cwd, 'folder', 'draft.md'), 'Hello');

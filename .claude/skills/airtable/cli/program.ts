@@ -129,6 +129,11 @@ function write(record: Command, name: string, description: string): Command {
     .requiredOption('--table <name>')
     .option('--field <Name=value>', 'repeatable', collect)
     .option('--field-file <Name=path>', 'the text of a file in the current folder; repeatable', collect)
+    .option(
+      '--without-head',
+      'leave out what stands between --- lines at the beginning of those files',
+      false,
+    )
     .option('--json <json>', 'fields of one record, or a list of them')
     .option('--json-file <path>', 'the same from a file in the current folder')
     .option('--typecast', 'let Airtable convert values and add select options', false)

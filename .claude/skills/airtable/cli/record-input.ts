@@ -8,6 +8,8 @@ export interface WriteOptions {
   field?: string[];
   /** `Name=path`. */
   fieldFile?: string[];
+  /** Leave out the front matter of those files. */
+  withoutHead?: boolean;
   json?: string;
   jsonFile?: string;
 }
@@ -49,11 +51,17 @@ function singleFields(options: WriteOptions, read: (path: string) => string): Ma
     fields.set(name, value);
   };
   for (const text of options.field ?? []) add(...pair(text, '--field'));
-  for (const text of options.fieldFile ?? []) {
-    const [name, path] = pair(text, '--field-file');
-    add(name, read(path.trim()));
+  for (const option of options.fieldFile ?? []) {
+    const [name, path] = pair(option, '--field-file');
+    const text = read(path.trim());
+    add(name, options.withoutHead === true ? withoutHead(text) : text);
   }
   return fields;
+}
+
+/** What follows the block between two `---` lines at the beginning, if there is one. */
+function withoutHead(text: string): string {
+  return text.replace(/^---\r?\n[^]*?\r?\n---[ \t]*(?:\r?\n|$)\s*/, '');
 }
 
 function parseJson(source: string): Fields[] {
