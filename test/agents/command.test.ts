@@ -75,7 +75,6 @@ test('the environment is the allow-list and the task, nothing of the worker', as
     AGENT_TASK_ID: 'task-1',
     AGENT_OUTPUT_DIR: request.outputDir,
     AGENT_SESSION_ID: request.sessionId,
-    AGENT_RESUME: '1',
     AGENT_ATTEMPT: '2',
   });
 });

@@ -3,7 +3,7 @@
  * `{"step":"…"}` for every step worth showing and, as its last line, an outcome (`{"status":"done","summary":"…"}`).
  * Without one, exit code 0 means done. Exit code 75 (EX_TEMPFAIL) means: try again later.
  */
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Agent, AgentCheck, AgentEvent, AgentRequest, AgentResult } from './agent.ts';
 import { CommandOutput, classifyCommand } from './command-classify.ts';
 import { agentEnvironment } from './environment.ts';
@@ -29,7 +29,8 @@ export function commandAgent(
   const [program = '', ...args] = argv;
   return {
     name,
-    supports: { resume: true, cost: false, grants: false },
+    // It remembers nothing between runs, so every prompt tells the whole task with its thread.
+    supports: { resume: false, cost: false, grants: false },
     check: () => Promise.resolve(checkProgram(program, env)),
     describe: () => ({ file: program, args }),
     run: (request, onEvent, signal) => runCommand({ program, args, env }, request, onEvent, signal),
@@ -67,11 +68,11 @@ async function runCommand(
     },
   });
   return {
-    ...classifyCommand(command.program, ended, output, request.timeoutIsDeadline),
+    ...classifyCommand(basename(command.program), ended, output, request.timeoutIsDeadline),
     costUsd: undefined,
     turns: undefined,
     denials: [],
-    sessionUsable: ended.startError === undefined,
+    sessionUsable: false,
     exit: ended.exit,
   };
 }
@@ -82,7 +83,6 @@ function commandEnvironment(parent: NodeJS.ProcessEnv, request: AgentRequest): R
     set: {
       AGENT_TASK_ID: request.taskId,
       AGENT_SESSION_ID: request.sessionId,
-      AGENT_RESUME: request.resume ? '1' : '0',
       AGENT_ATTEMPT: String(request.attemptNumber),
       ...(request.outputDir === undefined ? {} : { AGENT_OUTPUT_DIR: request.outputDir }),
     },

@@ -4,7 +4,8 @@
  *   `[decide]` or "needs a decision"   asks a question first, finishes when it is answered
  *   `[fail once]`                      fails in a way that time cures, then succeeds
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,8 +17,10 @@ const pauseMs = 300;
 
 const task = printable(await text(process.stdin));
 const folder = process.env['AGENT_OUTPUT_DIR'];
-const session = (process.env['AGENT_SESSION_ID'] ?? 'no-session').slice(0, 8);
-const isResumed = process.env['AGENT_RESUME'] === '1';
+const mark = createHash('sha256')
+  .update(process.env['AGENT_TASK_ID'] ?? '')
+  .digest('hex')
+  .slice(0, 8);
 const attempt = Number(process.env['AGENT_ATTEMPT'] ?? '1');
 
 await step('Read the task');
@@ -25,28 +28,35 @@ if (task.includes('[fail once]') && attempt === 1) {
   process.stderr.write('The sample agent was asked to fail once; the next attempt will succeed.\n');
   process.exit(75);
 }
-say(await (isResumed ? goOn() : begin()));
+const answer = answerIn(task);
+say(await (answer === undefined ? begin() : goOn(answer)));
 
 async function begin(): Promise<Outcome> {
   const title = titleOf(task);
-  const file = save(`${slug(title)}-${session}.md`, draft(title));
+  const file = save(`${slug(title)}-${mark}.md`, draft(title));
   await step(file ? `Write ${file.name}` : 'Write the answer');
   await step('Check the draft');
   const asks = /\[decide\]|needs a decision/iu.test(task);
   return asks ? question(title, file?.path) : finished(`Drafted “${title}”.`, file?.path);
 }
 
-/** The prompt is the human's answer now; the draft of the same session is continued. */
-async function goOn(): Promise<Outcome> {
-  const answer = oneLine(task, 500);
-  const name = folder && readdirSync(folder).find((entry) => entry.endsWith(`-${session}.md`));
-  const before = folder && name ? readFileSync(join(folder, name), 'utf8') : `# Answer\n\n${notice}\n`;
-  const file = save(
-    name || `answer-${session}.md`,
-    `${before}\n## After your answer\n\n> ${answer}\n\nTaken into account.\n`,
-  );
-  await step(file ? `Edit ${file.name}` : 'Take the answer into account');
-  return finished(`Took your answer into account: “${oneLine(answer, 200)}”.`, file?.path);
+/** The draft that is there is continued. */
+async function goOn(said: string): Promise<Outcome> {
+  const title = titleOf(task);
+  const name = `${slug(title)}-${mark}.md`;
+  const path = folder && join(folder, name);
+  const before = path && existsSync(path) ? readFileSync(path, 'utf8') : draft(title);
+  const file = save(name, `${before}\n## After your comment\n\n> ${said}\n\nTaken into account.\n`);
+  await step(file ? `Edit ${file.name}` : 'Take the comment into account');
+  return finished(`Took your comment into account: “${said}”.`, file?.path);
+}
+
+/** What the person said, where the prompt says that they did: it stands between two equal lines of `=`. */
+function answerIn(prompt: string): string | undefined {
+  const lead = prompt.search(/^The person has (?:answered|commented)/mu);
+  if (lead < 0) return undefined;
+  const said = /^(={5,})\n([\s\S]*?)\n\1$/mu.exec(prompt.slice(lead))?.[2];
+  return said === undefined ? undefined : oneLine(said, 200);
 }
 
 function question(title: string, path: string | undefined): Outcome {
@@ -78,14 +88,14 @@ function save(name: string, content: string): { name: string; path: string } | u
   return { name, path };
 }
 
-/** The line the worker calls the title, else the first heading, else the first line with words. */
+/** The first heading (the worker puts the task's title there), else a `Title:` line, else the first line with words. */
 function titleOf(prompt: string): string {
   const named = /^\s*(?:[-*]\s*)?(?:\*\*)?(?:task|title)(?:\*\*)?\s*:\s*(?:\*\*)?\s*(.+)$/imu.exec(
     prompt,
   )?.[1];
   const heading = /^#+\s+(.+)$/mu.exec(prompt)?.[1];
   const first = prompt.split('\n').find((line) => /\p{L}/u.test(line));
-  return oneLine(named ?? heading ?? first ?? 'Untitled', 120);
+  return oneLine(heading ?? named ?? first ?? 'Untitled', 120);
 }
 
 function slug(title: string): string {

@@ -133,9 +133,13 @@ export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  if (minutes < 60) return `${minutes} min${rest(seconds % 60, 's')}`;
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
+  return hours < 48 ? `${hours} h${rest(minutes % 60, 'min')}` : `${Math.floor(hours / 24)} days`;
+}
+
+function rest(amount: number, unit: string): string {
+  return amount === 0 ? '' : ` ${amount} ${unit}`;
 }
 
 export function clock(at: number, now: number): string {

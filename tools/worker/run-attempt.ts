@@ -202,7 +202,7 @@ function requestFor({ worker, claim }: Run, places: Places, input: PromptInput):
 /** One comment a round, edited in place from then on. */
 async function sayWorking({ worker, claim, progress }: Run): Promise<void> {
   const { task } = claim;
-  const text = workingOnIt({ attempt: claim.attemptNumber }) + signature(worker.store.id);
+  const text = workingOnIt({ attempt: claim.task.failures + 1 }) + signature(worker.store.id);
   const id = progressId(task.id, task.round);
   const isNew = await worker.store.transaction(async ({ reports }) => {
     const known = await reports.get(id);
@@ -212,7 +212,7 @@ async function sayWorking({ worker, claim, progress }: Run): Promise<void> {
     );
     return known === undefined;
   });
-  if (!isNew) void progress.edit(task, workingOnIt({ attempt: claim.attemptNumber }));
+  if (!isNew) void progress.edit(task, workingOnIt({ attempt: claim.task.failures + 1 }));
   progress.wake();
 }
 
@@ -246,7 +246,7 @@ function recordSteps({ worker, claim, progress, running }: Run) {
         running.lastStep = event.text;
         append(event.type, { text: event.text });
         worker.log({ type: 'step', taskId: claim.task.id, title: claim.task.title, text: event.text });
-        progress.step(claim.task, workingOnIt({ attempt: claim.attemptNumber, step: event.text }));
+        progress.step(claim.task, workingOnIt({ attempt: claim.task.failures + 1, step: event.text }));
         crashPoint('agent-step');
     }
   };

@@ -1,6 +1,7 @@
 /** `agentq list`, `show` and `inbox`: reading. */
 import { AppError } from '../../errors.ts';
 import { states, type State } from '../../store/states.ts';
+import { withoutSignature } from '../../worker/thread.ts';
 import { findTask, print, printJson, withStore, type Output } from '../session.ts';
 import { attemptJson, detailLines, eventJson, indented, iso, taskJson, taskLine, threadOf } from '../task-view.ts';
 
@@ -66,7 +67,7 @@ export async function inbox(options: Output): Promise<void> {
       return Promise.all(
         oldestFirst.map(async (task) => {
           const told = (await reports.list(task.id)).filter((report) => report.body.kind === 'comment').at(-1);
-          return { task, question: told?.body.kind === 'comment' ? told.body.text : (task.note ?? '') };
+          return { task, question: told?.body.kind === 'comment' ? withoutSignature(told.body.text) : (task.note ?? '') };
         }),
       );
     });
