@@ -62,7 +62,7 @@ test('the environment is the allow-list and the task, nothing of the worker', as
     argv: fixture('reads-env').describe(makeRequest()).args.toSpliced(0, 0, process.execPath),
     env,
   });
-  const request = makeRequest({ commandsDir: '/commands', resume: true, attemptNumber: 2 });
+  const request = makeRequest({ commandsDir: '/commands', attemptNumber: 2 });
   const { result } = await runAgent(agent, request);
   const seen = parseObject(result.outcome!.summary)!;
   expect(seen).not.toHaveProperty('TODOIST_API_TOKEN');

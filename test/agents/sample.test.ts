@@ -34,8 +34,8 @@ test.each(['Title: Pick a name [decide]', 'Title: A name\n\nThis needs a decisio
       reason: expect.any(String),
       decision: expect.any(String),
     });
-    const said = `${prompt}\n\nThe person has answered your question:\n=====\nShorter, please.\n=====`;
-    const answer = { ...request, attemptNumber: 2, prompt: said };
+    const answered = `${prompt}\n\nThe person has answered your question:\n=====\nShorter, please.\n=====`;
+    const answer = { ...request, attemptNumber: 2, prompt: answered };
     const { result } = await runAgent(agent, answer);
     expect(result.outcome).toMatchObject({
       status: 'done',
