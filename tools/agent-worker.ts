@@ -25,7 +25,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const agent = await createAgent(flags, settings);
   if (flags.dryRun) {
     const { dryRun } = await import('./cli/dry-run.ts');
-    await dryRun({ settings, flags, queues, agent, roles: () => served(roles, flags) });
+    const options = optionsFrom(flags);
+    await dryRun({ settings, options, json: flags.json, queues, agent, roles: () => served(roles, flags) });
     return;
   }
   const check = await agent.check();

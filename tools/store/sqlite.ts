@@ -13,8 +13,8 @@ import type { Query, Sql, Value, Row } from './sql.ts';
 const lockPatienceMs = 10_000;
 
 export function openSqlite(path: string): Sql {
-  const database = connect(path);
-  const identity = statSync(path).ino;
+  const database = path === ':memory:' ? new DatabaseSync(path) : connect(path);
+  const identity = path === ':memory:' ? undefined : statSync(path).ino;
   const query = cachedQuery(database);
   let tail: Promise<unknown> = Promise.resolve();
 
@@ -29,7 +29,7 @@ export function openSqlite(path: string): Sql {
     transaction: (work) => inTurn(() => exclusive(database, () => work(query))),
     read: (work) => inTurn(() => translated(() => work(query))),
     async verify() {
-      if (!existsSync(path) || statSync(path).ino !== identity) {
+      if (identity !== undefined && statSync(path, { throwIfNoEntry: false })?.ino !== identity) {
         throw new AppError('STORE_UNAVAILABLE', `the store was deleted or replaced while in use: ${path}`, {
           hints: ['stop every worker, put the file back, then start again'],
         });

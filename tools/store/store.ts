@@ -49,10 +49,11 @@ export const storeFile = 'store.sqlite';
 export async function openStore(dataDir: string): Promise<Store> {
   const sql = openSqlite(join(dataDir, storeFile));
   await migrate(sql);
-  return { ...(await onSql(sql)), ...doorbell(join(dataDir, 'store.bell')) };
+  return { ...(await storeOn(sql)), ...doorbell(join(dataDir, 'store.bell')) };
 }
 
-async function onSql(sql: Sql) {
+/** A store on a migrated database, without a doorbell. */
+export async function storeOn(sql: Sql): Promise<Store> {
   const bound = new WeakMap<Query, Tables>();
   const tables = (query: Query): Tables => {
     const known = bound.get(query) ?? tablesOf(query);
@@ -68,7 +69,15 @@ async function onSql(sql: Sql) {
     await settings.set('store_id', fresh);
     return fresh;
   });
-  return { id, transaction, read, verify: () => sql.verify(), close: () => sql.close() };
+  return {
+    id,
+    transaction,
+    read,
+    ring: () => undefined,
+    onRing: () => () => undefined,
+    verify: () => sql.verify(),
+    close: () => sql.close(),
+  };
 }
 
 /** A file written after a commit and watched by the others: measured 2 ms, against 500 ms of polling each second. */

@@ -71,7 +71,7 @@ async function rolesThatMayRun(worker: Worker, tables: Tables, now: number): Pro
 }
 
 /** Below half a cent nothing can be run. */
-const leastUsd = 0.005;
+export const leastUsd = 0.005;
 
 /** Roles whose day is not spent. Of one that is, the first waiting task is told so, once a day. */
 async function withMoney(worker: Worker, tables: Tables, money: Money, roles: Role[], now: number): Promise<Role[]> {

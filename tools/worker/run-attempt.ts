@@ -9,7 +9,7 @@ import { processStartTime } from '../agents/processes.ts';
 import { AppError, messageOf } from '../errors.ts';
 import { maxStepsPerAttempt } from '../store/events.ts';
 import { cleanAttempt, prepare, writeContext, type Places } from '../workspaces/workspace.ts';
-import type { Claim } from './claim.ts';
+import { leastUsd, type Claim } from './claim.ts';
 import { crashPoint } from './crash-point.ts';
 import { fieldsOf, missingFields } from './eligibility.ts';
 import { workingOnIt } from './messages.ts';
@@ -115,21 +115,14 @@ type Prepared = { request: AgentRequest; places: Places } | { failure: Failure }
 async function prepareAttempt(run: Run): Promise<Prepared> {
   const { worker, claim } = run;
   const { task, role } = claim;
-  const missing = missingFields(role.requires, task.description);
-  if (missing.length > 0) {
-    const names = missing.map((name) => `\`${name}: …\``).join(', ');
-    return {
-      failure: { kind: 'invalid_input', code: 'missing_field', message: `The description lacks ${names}, which ${role.name} needs.` },
-    };
-  }
-  if (claim.budgetUsd !== undefined && claim.budgetUsd < 0.005)
-    return { failure: { kind: 'budget', code: 'budget_used_up', message: `The task's budget is used up ($${task.cost.toFixed(2)} spent).` } };
+  const failure = cannotStart(claim);
+  if (failure) return { failure };
   try {
     const branch = fieldsOf(task.description).get('branch');
     const places = await prepare(worker.workspace, { taskId: task.id, attemptId: claim.attemptId, role, branch });
-    const input = await gather(run, places);
+    const input = await gather(worker, claim, places.diff);
     writeContext(places.contextFile, `${buildContext(input)}\n`);
-    return { places, request: requestFor(run, places, input) };
+    return { places, request: requestFor(worker, claim, places, buildPrompt(input)) };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const kind = error.code === 'BAD_INPUT' ? 'invalid_input' : 'setup';
@@ -137,8 +130,21 @@ async function prepareAttempt(run: Run): Promise<Prepared> {
   }
 }
 
+/** What is known to be wrong before anything is made or started. */
+export function cannotStart({ task, role, budgetUsd }: Claim): Failure | undefined {
+  const missing = missingFields(role.requires, task.description);
+  if (missing.length > 0) {
+    const names = missing.map((name) => `\`${name}: …\``).join(', ');
+    const message = `The description lacks ${names}, which ${role.name} needs.`;
+    return { kind: 'invalid_input', code: 'missing_field', message };
+  }
+  if (budgetUsd === undefined || budgetUsd >= leastUsd) return undefined;
+  const spent = task.cost.toFixed(2);
+  return { kind: 'budget', code: 'budget_used_up', message: `The task's budget is used up ($${spent} spent).` };
+}
+
 /** Everything the prompt is made of, as it is now. */
-async function gather({ worker, claim }: Run, places: Places): Promise<PromptInput> {
+export async function gather(worker: Worker, claim: Claim, diff: string | undefined): Promise<PromptInput> {
   const { task, role } = claim;
   const now = worker.now();
   return worker.store.transaction(async ({ mirror, attempts }) => {
@@ -160,7 +166,7 @@ async function gather({ worker, claim }: Run, places: Places): Promise<PromptInp
         : undefined,
       timeLeftMs,
       tight: usual !== undefined && timeLeftMs < usual,
-      diff: places.diff,
+      diff,
     };
   });
 }
@@ -171,7 +177,7 @@ function timeLimit(worker: Worker, { task, role }: Claim, now: number): { ms: nu
   return { ms: Math.max(1000, task.deadlineAt - now), isDeadline: true };
 }
 
-function requestFor({ worker, claim }: Run, places: Places, input: PromptInput): AgentRequest {
+export function requestFor(worker: Worker, claim: Claim, places: Places, prompt: string): AgentRequest {
   const { task, role } = claim;
   const limit = timeLimit(worker, claim, worker.now());
   return {
@@ -179,7 +185,7 @@ function requestFor({ worker, claim }: Run, places: Places, input: PromptInput):
     attemptId: claim.attemptId,
     attemptNumber: claim.attemptNumber,
     role,
-    prompt: buildPrompt(input),
+    prompt,
     sessionId: task.sessionId ?? claim.attemptId,
     resume: claim.resume,
     cwd: places.cwd,

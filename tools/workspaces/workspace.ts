@@ -76,15 +76,29 @@ export async function prepare(workspace: Workspace, request: PlaceRequest): Prom
       hints: [`remove the link, or change worker.output in ${role.file}`],
     });
   }
-  const places = { attemptDir, outputDir: real, commandsDir, contextFile };
+  const made = { attemptDir, outputDir: real, commandsDir, contextFile };
   if (role.isolation !== 'worktree' || role.repo === undefined)
-    return { ...places, cwd: real ?? scratch, diff: undefined };
+    return { ...made, cwd: real ?? scratch, diff: undefined };
   const tree = await addWorktree({
     repo: role.repo,
     folder: join(workspace.dataDir, 'worktrees', safeName(request.taskId)),
     branch: request.branch,
   });
-  return { ...places, cwd: tree.folder, diff: tree.diff };
+  return { ...made, cwd: tree.folder, diff: tree.diff };
+}
+
+/** Where an attempt would work; nothing is made. */
+export function places(workspace: Workspace, request: PlaceRequest): Places {
+  const outputDir = outputFolder(request.role, request.taskId);
+  const tree = join(workspace.dataDir, 'worktrees', safeName(request.taskId));
+  return {
+    attemptDir: join(workspace.dataDir, 'attempts', safeName(request.attemptId)),
+    commandsDir: undefined,
+    contextFile: contextFileOf(workspace, request.taskId),
+    outputDir,
+    cwd: request.role.isolation === 'worktree' ? tree : (outputDir ?? join(workspace.dataDir, 'scratch', safeName(request.taskId))),
+    diff: undefined,
+  };
 }
 
 export function outputFolder(role: Role, taskId: string): string | undefined {

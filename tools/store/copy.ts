@@ -1,0 +1,43 @@
+/** A copy of a store in memory: what a dry run works on, so that nothing is written anywhere. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { migrate } from './migrations.ts';
+import { openSqlite, toAppError } from './sqlite.ts';
+import { storeFile, storeOn, type Store } from './store.ts';
+
+export async function copyStore(dataDir: string): Promise<Store> {
+  const sql = openSqlite(':memory:');
+  await migrate(sql);
+  const path = join(dataDir, storeFile);
+  if (existsSync(path)) {
+    const rows = readAll(path);
+    await sql.transaction(async (query) => {
+      for (const { table, row } of rows) {
+        const names = Object.keys(row);
+        const marks = names.map(() => '?').join(', ');
+        await query.run(
+          `INSERT OR REPLACE INTO ${table} (${names.join(', ')}) VALUES (${marks})`,
+          ...(Object.values(row) as (string | number | null)[]),
+        );
+      }
+    });
+  }
+  return storeOn(sql);
+}
+
+/** What a plan depends on; events and old attempts stay behind. */
+const tables = ['tasks', 'reports', 'comments', 'items', 'cursors', 'pauses', 'grants', 'settings', 'attempts'];
+
+function readAll(path: string): { table: string; row: Record<string, unknown> }[] {
+  try {
+    const database = new DatabaseSync(path, { readOnly: true });
+    try {
+      return tables.flatMap((table) => database.prepare(`SELECT * FROM ${table}`).all().map((row) => ({ table, row })));
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    throw toAppError(error, path);
+  }
+}
