@@ -92,7 +92,7 @@ export interface Run {
 
 export interface RunOptions {
   signal?: AbortSignal;
-  onEvent?: (event: AgentEvent) => void;
+  onEvent?: (event: AgentEvent) => unknown;
 }
 
 export async function runAgent(agent: Agent, request: AgentRequest, options: RunOptions = {}): Promise<Run> {

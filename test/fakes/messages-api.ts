@@ -39,13 +39,17 @@ export interface MessagesApi extends AsyncDisposable {
   requests: RecordedRequest[];
   /** The bodies of the POSTs to /v1/messages as one JSON text, to search in. */
   transcript(): string;
+  /** Replaces the rest of the script. */
+  script(steps: Step[]): void;
   /** Resolves when the n-th request (1-based) has arrived. */
   received(count: number): Promise<void>;
 }
 
 type Block = { type: 'text'; text: string } | { type: 'tool_use'; id: string; name: string; input: unknown };
 
-export async function startMessagesApi(steps: Step[]): Promise<MessagesApi> {
+export async function startMessagesApi(initial: Step[]): Promise<MessagesApi> {
+  let steps = initial;
+  let next = 0;
   const requests: RecordedRequest[] = [];
   const waiting: { count: number; resolve: () => void }[] = [];
   let served = 0;
@@ -56,7 +60,8 @@ export async function startMessagesApi(steps: Step[]): Promise<MessagesApi> {
       for (const wait of waiting) if (requests.length >= wait.count) wait.resolve();
       if (!request.url!.startsWith('/v1/messages') || request.method !== 'POST') return notFound(response);
       if (request.url!.includes('count_tokens')) return sendJson(response, 200, { input_tokens: 1000 });
-      const step = steps[Math.min(served, steps.length - 1)];
+      const step = steps[Math.min(next, steps.length - 1)];
+      next += 1;
       served += 1;
       play(step ?? { text: 'The script is empty.' }, served, body, response);
     })();
@@ -69,6 +74,10 @@ export async function startMessagesApi(steps: Step[]): Promise<MessagesApi> {
     url: `http://127.0.0.1:${address.port}`,
     requests,
     transcript: () => JSON.stringify(requests.map((request) => request.body)),
+    script: (replacement) => {
+      steps = replacement;
+      next = 0;
+    },
     received: (count) =>
       new Promise((resolve) => (requests.length >= count ? resolve() : waiting.push({ count, resolve }))),
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,48 @@
+/**
+ * Fetches the pinned Claude Code into `.cache/claude/`, once. CLAUDE_BIN names another program instead. These tests
+ * are about the real program: without it they fail, they are never skipped.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const version = '2.1.330';
+
+/** Vitest's global set-up: the tests find the program in CLAUDE_BIN. */
+export function setup(): void {
+  process.env['CLAUDE_BIN'] ??= installedClaude();
+  const answer = versionOf(process.env['CLAUDE_BIN']);
+  if (answer === undefined) {
+    throw new Error(
+      `expected Claude Code at ${process.env['CLAUDE_BIN']}, got no version from it. Its native package may not have ` +
+        `been installed: remove .cache/claude and run this again with the network on, or set CLAUDE_BIN.`,
+    );
+  }
+}
+
+function installedClaude(): string {
+  const folder = fileURLToPath(new URL(`../../.cache/claude/${version}/`, import.meta.url));
+  const program = `${folder}node_modules/.bin/claude`;
+  if (existsSync(program) && versionOf(program) === version) return program;
+  mkdirSync(folder, { recursive: true });
+  const options = [
+    '--prefix',
+    folder,
+    '--no-audit',
+    '--no-fund',
+    '--no-save',
+    '--allow-scripts=@anthropic-ai/claude-code',
+  ];
+  execFileSync('npm', ['install', ...options, `@anthropic-ai/claude-code@${version}`], { stdio: 'inherit' });
+  return program;
+}
+
+function versionOf(program: string): string | undefined {
+  try {
+    return /^\d+\.\d+\.\d+/u.exec(
+      execFileSync(program, ['--version'], { encoding: 'utf8', timeout: 20_000 }),
+    )?.[0];
+  } catch {
+    return undefined; // not there, or not for this machine: told by the caller
+  }
+}
