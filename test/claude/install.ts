@@ -3,7 +3,7 @@
  * are about the real program: without it they fail, they are never skipped.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const version = '2.1.330';
@@ -25,15 +25,11 @@ function installedClaude(): string {
   const program = `${folder}node_modules/.bin/claude`;
   if (existsSync(program) && versionOf(program) === version) return program;
   mkdirSync(folder, { recursive: true });
-  const options = [
-    '--prefix',
-    folder,
-    '--no-audit',
-    '--no-fund',
-    '--no-save',
-    '--allow-scripts=@anthropic-ai/claude-code',
-  ];
-  execFileSync('npm', ['install', ...options, `@anthropic-ai/claude-code@${version}`], { stdio: 'inherit' });
+  // Its install script puts the program for this machine in place; npm wants that to be allowed by name.
+  const name = '@anthropic-ai/claude-code';
+  const manifest = { private: true, dependencies: { [name]: version }, allowScripts: { [name]: true } };
+  writeFileSync(`${folder}package.json`, JSON.stringify(manifest));
+  execFileSync('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund'], { stdio: 'inherit' });
   return program;
 }
 
