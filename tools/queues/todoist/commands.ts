@@ -1,80 +1,92 @@
 /**
- * Writes as Todoist sync commands. Pure. A command with a uuid that was executed before is not executed again
- * (documented, and observed: the same answer comes back), so a stored command may be sent as often as it takes.
+ * Writes as sync commands, which are idempotent: the server "will not execute a command that has same UUID as a
+ * previously executed command" (https://developer.todoist.com/api/v1/#tag/Sync/Overview/Command-UUID), and answers a
+ * replay with the same temp_id_mapping. They are plain JSON, stored before they are sent. Pure.
  */
-import { randomUUID } from 'node:crypto';
-import { allAgentLabels, type AgentLabel, type Report } from '../queue.ts';
+import { createHash } from 'node:crypto';
+import type { SyncError } from '@doist/todoist-api-typescript';
+import { AppError } from '../../errors.ts';
+import type { Report } from '../queue.ts';
+import { failureFrom, type TodoistFailure } from './failures.ts';
+import { isRecord } from './raw.ts';
 
-/** Todoist's limit of one comment. */
-export const maxComment = 15_000;
+export type Command =
+  | { type: 'note_add'; uuid: string; tempId: string; args: { itemId: string; content: string } }
+  | { type: 'note_update'; uuid: string; args: { id: string; content: string } }
+  /** `base`: the labels the new list was made from; kept with the command, not sent. */
+  | { type: 'item_update'; uuid: string; args: { id: string; labels: string[] }; base: string[] };
 
-export interface Command {
-  type: 'note_add' | 'note_update' | 'item_update';
-  uuid: string;
-  tempId?: string;
-  args: Record<string, unknown>;
-  /** Labels the task had when the command was made; only for `item_update`. */
-  base?: string[];
+export function noteAdd(report: Report, text: string): Command {
+  const args = { itemId: report.nativeTaskId, content: fitting(text) };
+  return { type: 'note_add', uuid: report.uuid, tempId: derivedUuid(report.uuid), args };
 }
 
-export function isCommand(value: unknown): value is Command {
-  return typeof value === 'object' && value !== null && 'uuid' in value && 'type' in value && 'args' in value;
+export function noteUpdate(nativeId: string, text: string, uuid: string): Command {
+  return { type: 'note_update', uuid, args: { id: nativeId, content: fitting(text) } };
 }
 
-export function addNote(report: Report, text: string): Command {
-  return {
-    type: 'note_add',
-    uuid: report.uuid,
-    tempId: `tmp-${report.uuid}`,
-    args: { itemId: report.nativeTaskId, content: fit(text) },
-  };
+export function itemUpdate(
+  nativeId: string,
+  change: { base: string[]; labels: string[]; uuid: string },
+): Command {
+  const { base, labels, uuid } = change;
+  return { type: 'item_update', uuid, args: { id: nativeId, labels }, base };
 }
 
-export function updateNote(noteId: string, text: string): Command {
-  return { type: 'note_update', uuid: randomUUID(), args: { id: noteId, content: fit(text) } };
+/** Is it a stored command of ours, of this type? */
+export function isCommand<T extends Command['type']>(
+  stored: unknown,
+  type: T,
+): stored is Extract<Command, { type: T }> {
+  if (!isRecord(stored) || stored['type'] !== type) return false;
+  return typeof stored['uuid'] === 'string' && isRecord(stored['args']);
+}
+
+export function assertCommand(stored: unknown): Command {
+  if (isCommand(stored, 'note_add') || isCommand(stored, 'item_update') || isCommand(stored, 'note_update'))
+    return stored;
+  throw new AppError(
+    'QUEUE_REJECTED',
+    `expected a Todoist command, got: ${JSON.stringify(stored)?.slice(0, 80)}`,
+  );
+}
+
+/** A command that failed inside an answer of 200: the same meanings as an answer with that status. */
+export function commandFailure(command: Command, error: SyncError, now: number): TodoistFailure {
+  const body = JSON.stringify({
+    error: error.error,
+    error_code: error.errorCode,
+    error_tag: error.errorTag,
+    // The SDK turns the keys of an answer into camel case.
+    error_extra: { retry_after: error.errorExtra['retryAfter'] },
+  });
+  return failureFrom({ request: command.type, status: error.httpCode, body }, now);
 }
 
 /**
- * Cuts in the middle, so that the last lines (what can be done now, and our signature) survive. Todoist counts
- * characters; whether as code points or UTF-16 units is not documented, so the stricter is kept to.
+ * The longest comment (https://www.todoist.com/help/articles/usage-limits-in-todoist-e5rcSY). Counted in UTF-16
+ * units, of which there are never fewer than characters, so that it fits however the server counts.
  */
-export function fit(text: string): string {
-  if (text.length <= maxComment) return text;
-  const note = '\n… (cut) …\n';
-  const tail = text.slice(-2000).replace(/^[\udc00-\udfff]/, '');
-  const head = text.slice(0, maxComment - tail.length - note.length).replace(/[\ud800-\udbff]$/, '');
-  return head + note + tail;
+export const maxCommentLength = 15_000;
+const cutNote = '\n\n_… cut here: Todoist takes 15,000 characters in one comment._';
+
+/** The text, or as much of it as fits, saying so. A short last line is kept: it may be a signature. */
+export function fitting(text: string): string {
+  if (text.length <= maxCommentLength) return text;
+  const lastBreak = text.lastIndexOf('\n');
+  const ending = lastBreak >= 0 && text.length - lastBreak <= 200 ? `\n${text.slice(lastBreak)}` : '';
+  const head = text.slice(0, maxCommentLength - cutNote.length - ending.length);
+  return head.replace(/[\ud800-\udbff]$/, '') + cutNote + ending;
 }
 
-/** Everything but our labels, and the one that is to be there. */
-export function mergeLabels(fresh: readonly string[], target: AgentLabel | null): string[] {
-  const others = fresh.filter((label) => !allAgentLabels.includes(label));
-  return target === null ? others : [...others, target];
-}
-
-export type LabelWrite = { kind: 'done' } | { kind: 'write'; command: Command };
-
-/**
- * The write for a label, from the labels as they are now. `previous` was sent and its answer lost: from the same base
- * it is simply sent again (executed before, it is ignored, and a human's edit since then survives); otherwise the
- * labels tell whether it was executed, and if not, a new command is made from them.
- */
-export function writeLabels(report: Report, target: AgentLabel | null, fresh: readonly string[], previous: unknown): LabelWrite {
-  const wanted = mergeLabels(fresh, target);
-  if (sameLabels(fresh, wanted)) return { kind: 'done' };
-  const sent = isCommand(previous) ? previous : undefined;
-  if (sent && sameLabels(fresh, sent.base ?? [])) return { kind: 'write', command: sent };
-  return {
-    kind: 'write',
-    command: {
-      type: 'item_update',
-      uuid: sent ? randomUUID() : report.uuid,
-      args: { id: report.nativeTaskId, labels: wanted },
-      base: [...fresh],
-    },
-  };
-}
-
-function sameLabels(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && [...a].sort().join('\n') === [...b].sort().join('\n');
+/** Always the same second uuid for a uuid: the temp id must be the same in a replay. */
+function derivedUuid(uuid: string): string {
+  const hex = createHash('sha256').update(`temp_id ${uuid}`).digest('hex');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `4${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
 }

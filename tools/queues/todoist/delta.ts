@@ -1,142 +1,159 @@
-/**
- * From Todoist's raw objects to ours. Pure. The SDK parses a sync answer as a whole, so one object it does not
- * expect would throw the whole delta away, and the token would never advance: every object is looked at alone here,
- * completed where only an empty field is missing, and set aside where it cannot be read.
- */
-import type { CommentSnapshot, TaskSnapshot } from '../queue.ts';
+/** From what a sync read to what the core is told: cursor, scope, and who is missing. Pure. */
+import type { SyncResponse } from '@doist/todoist-api-typescript';
+import type { CommentSnapshot, QueueDelta, TaskSnapshot } from '../queue.ts';
+import { TodoistFailure } from './failures.ts';
+import type { Unreadable } from './mend-objects.ts';
+import { isRecord, stringOr } from './raw.ts';
+import { commentSnapshot, deletedComment, deletedTask, taskSnapshot } from './snapshots.ts';
 
-export type Raw = Record<string, unknown>;
-
-/** What was taken out of an answer before the SDK saw it. */
-export interface SetAside {
-  unreadable: { nativeId: string | undefined; problem: string }[];
-  deletedItems: string[];
-  deletedNotes: { id: string; itemId: string }[];
+/** One sync answer, or a full one and the incremental one that followed it. */
+export interface Reading {
+  full: boolean;
+  token: string;
+  items: Map<string, TaskSnapshot>;
+  comments: Map<string, CommentSnapshot>;
+  unreadableItems: Unreadable[];
+  unreadableNotes: Unreadable[];
+  incompleteItemIds: string[];
 }
 
-/** Says what is wrong with an object, or undefined. */
-export type Accepts = (kind: 'item' | 'note', object: Raw) => string | undefined;
-
-/** Keys the SDK demands although null is allowed (read in 17.0.0's schemas). */
-const nullable = {
-  item: ['section_id', 'parent_id', 'added_by_uid', 'assigned_by_uid', 'responsible_uid', 'deadline', 'duration', 'added_at', 'completed_at', 'updated_at', 'due'],
-  note: ['file_attachment', 'uids_to_notify', 'reactions'],
-} as const;
-
-const defaults = {
-  item: { description: '', labels: [], priority: 1, child_order: 0, day_order: -1, checked: false, is_deleted: false, is_collapsed: false, user_id: '0' },
-  note: { posted_uid: '0', is_deleted: false },
-} as const;
-
-export function sanitize(body: unknown, accepts: Accepts, aside: SetAside): unknown {
-  if (!isObject(body)) return body;
-  const clean: Raw = { ...body };
-  if (Array.isArray(body['items'])) clean['items'] = sift('item', body['items'], accepts, aside);
-  if (Array.isArray(body['notes'])) clean['notes'] = sift('note', body['notes'], accepts, aside);
-  return clean;
-}
-
-function sift(kind: 'item' | 'note', objects: unknown[], accepts: Accepts, aside: SetAside): Raw[] {
-  return objects.flatMap((object) => {
-    if (!isObject(object)) {
-      aside.unreadable.push({ nativeId: undefined, problem: `a ${kind} that is not an object` });
-      return [];
-    }
-    const id = typeof object['id'] === 'string' ? object['id'] : undefined;
-    if (object['is_deleted'] === true && id !== undefined) {
-      if (kind === 'item') aside.deletedItems.push(id);
-      else aside.deletedNotes.push({ id, itemId: String(object['item_id'] ?? '') });
-      return [];
-    }
-    const whole = complete(kind, object);
-    const problem = accepts(kind, whole);
-    if (problem === undefined) return [whole];
-    // A note on a project is none of ours; anything else is worth a word.
-    if (kind === 'item' || typeof object['item_id'] === 'string') aside.unreadable.push({ nativeId: id, problem });
-    return [];
-  });
-}
-
-function complete(kind: 'item' | 'note', object: Raw): Raw {
-  const whole: Raw = { ...defaults[kind], ...object };
-  for (const key of nullable[kind]) whole[key] ??= null;
-  // The SDK wants exactly one of the two, and a null one is one too many.
-  if (kind === 'note' && whole['project_id'] === null) delete whole['project_id'];
-  if (kind === 'note' && typeof whole['item_id'] === 'string') delete whole['project_id'];
-  return whole;
-}
-
-export function isObject(value: unknown): value is Raw {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The part of the SDK's Task that we use. */
-export interface SdkTask {
-  id: string;
-  projectId: string;
-  parentId: string | null;
-  content: string;
-  description: string;
-  priority: number;
-  labels: string[];
-  checked: boolean;
-  isDeleted: boolean;
-  childOrder: number;
-  addedAt: Date | null;
-  due: { date: string; datetime?: string | null | undefined; isRecurring: boolean; string: string } | null;
-  deadline: { date: string } | null;
-}
-
-export interface SdkNote {
-  id: string;
-  itemId?: string | undefined;
-  taskId?: string | undefined;
-  content: string;
-  postedAt: Date;
-  isDeleted: boolean;
-  fileAttachment: { fileName?: string | null | undefined } | null;
-}
-
-export function toTask(item: SdkTask): TaskSnapshot {
+/** `answer` has been mended: besides what fits, it lists what was taken out (`mend.ts`). */
+export function readingOf(answer: SyncResponse): Reading {
+  if (answer.syncToken === undefined)
+    throw new TodoistFailure('QUEUE_UNAVAILABLE', "expected a sync token in Todoist's answer, got: none");
+  const comments = (answer.notes ?? []).flatMap((note) =>
+    note.itemId === undefined ? [] : [commentSnapshot(note, note.itemId)],
+  );
   return {
-    nativeId: item.id,
-    projectId: item.projectId,
-    parentId: item.parentId ?? undefined,
-    title: item.content,
-    description: item.description,
-    // Todoist counts the other way round: 4 is p1.
-    priority: Math.min(4, Math.max(1, 5 - item.priority)),
-    labels: item.labels,
-    presence: item.isDeleted ? 'deleted' : item.checked ? 'closed' : 'open',
-    due: dueOf(item.due),
-    deadlineAt: item.deadline === null ? undefined : endOfDay(item.deadline.date),
-    position: item.childOrder,
-    addedAt: item.addedAt?.getTime(),
+    full: answer.fullSync === true,
+    token: answer.syncToken,
+    items: byId([
+      ...(answer.items ?? []).map(taskSnapshot),
+      ...strings(answer['deletedItems']).map(deletedTask),
+    ]),
+    comments: byId([...comments, ...strings(answer['deletedNotes']).map(deletedComment)]),
+    unreadableItems: unreadables(answer['unreadableItems']),
+    unreadableNotes: unreadables(answer['unreadableNotes']),
+    incompleteItemIds: strings(answer['incompleteItemIds']),
   };
 }
 
-function dueOf(due: SdkTask['due']): TaskSnapshot['due'] {
-  if (due === null) return undefined;
-  const date = due.datetime ?? due.date;
-  // A bare day is due from its first minute, in this machine's time; so is a time without a zone.
-  const at = Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(date) ? `${date}T00:00:00` : date);
-  return Number.isNaN(at) ? undefined : { date, at, recurring: due.isRecurring, text: due.string };
+function strings(list: unknown): string[] {
+  return Array.isArray(list) ? list.map(String) : [];
 }
 
-function endOfDay(date: string): number | undefined {
-  const at = Date.parse(`${date.slice(0, 10)}T23:59:59.999`);
-  return Number.isNaN(at) ? undefined : at;
+function unreadables(list: unknown): Unreadable[] {
+  if (!Array.isArray(list)) return [];
+  return list.filter(isRecord).map((one) => ({
+    nativeId: stringOr(one['nativeId'], undefined),
+    within: stringOr(one['within'], undefined),
+    problem: stringOr(one['problem'], ''),
+  }));
 }
 
-export function toComment(note: SdkNote): CommentSnapshot | undefined {
-  const taskNativeId = note.itemId ?? note.taskId;
-  if (taskNativeId === undefined) return undefined;
+/** Of two readings of one object the later counts, whether it could be read or not. */
+export function merged(full: Reading, later: Reading): Reading {
+  const unreadableNow = new Set(
+    [...later.unreadableItems, ...later.unreadableNotes].map((one) => one.nativeId),
+  );
+  const still = <T>(before: Map<string, T>): [string, T][] =>
+    [...before].filter(([id]) => !unreadableNow.has(id));
   return {
-    nativeId: note.id,
-    taskNativeId,
-    text: note.content,
-    attachment: note.fileAttachment === null ? undefined : (note.fileAttachment.fileName ?? 'a file'),
-    postedAt: note.postedAt.getTime(),
-    deleted: note.isDeleted,
+    full: true,
+    token: later.token,
+    items: new Map([...still(full.items), ...later.items]),
+    comments: new Map([...still(full.comments), ...later.comments]),
+    unreadableItems: [
+      ...full.unreadableItems.filter((one) => !has(later.items, one)),
+      ...later.unreadableItems,
+    ],
+    unreadableNotes: [
+      ...full.unreadableNotes.filter((one) => !has(later.comments, one)),
+      ...later.unreadableNotes,
+    ],
+    incompleteItemIds: [...new Set([...full.incompleteItemIds, ...later.incompleteItemIds])],
   };
+}
+
+export interface View {
+  scope: ReadonlySet<string>;
+  known: ReadonlySet<string>;
+}
+
+/** The account's changes, cut down to watched projects and known tasks. `sureOf`: missing ones that were asked after. */
+export function deltaOf(
+  reading: Reading,
+  view: View,
+  sureOf: { tasks: TaskSnapshot[]; unreadable: Unreadable[] },
+): QueueDelta {
+  const tasks = [...reading.items.values()].filter((item) => concerns(item.nativeId, item.projectId, view));
+  const ours = new Set([...view.known, ...tasks.map((item) => item.nativeId)]);
+  const unreadable = [
+    ...reading.unreadableItems.filter((one) => concerns(one.nativeId, one.within, view)),
+    ...reading.unreadableNotes.filter((one) => one.within === undefined || ours.has(one.within)),
+    ...sureOf.unreadable,
+  ];
+  return {
+    cursor: formatCursor({ token: reading.token, scope: [...view.scope] }),
+    full: reading.full,
+    tasks: [...tasks, ...sureOf.tasks],
+    // Of a deleted comment the task may be unknown; forgetting a comment one never had costs nothing.
+    comments: [...reading.comments.values()].filter(
+      (one) => ours.has(one.taskNativeId) || one.taskNativeId === '',
+    ),
+    unreadable: unreadable.map(({ nativeId, problem }) => ({ nativeId, problem })),
+    commentsIncomplete: reading.incompleteItemIds.filter((id) => ours.has(id)),
+  };
+}
+
+function concerns(
+  nativeId: string | undefined,
+  projectId: string | undefined,
+  { scope, known }: View,
+): boolean {
+  return projectId === undefined || scope.has(projectId) || (nativeId !== undefined && known.has(nativeId));
+}
+
+/** Known tasks that a full reading does not name at all. One that could not be read is not missing. */
+export function missingFrom(reading: Reading, known: ReadonlySet<string>): string[] {
+  if (!reading.full) return [];
+  const unreadable = new Set(reading.unreadableItems.map((one) => one.nativeId));
+  return [...known].filter((id) => !reading.items.has(id) && !unreadable.has(id));
+}
+
+export interface Cursor {
+  token: string;
+  scope: string[];
+}
+
+export function formatCursor({ token, scope }: Cursor): string {
+  return JSON.stringify({ token, scope: scope.toSorted() });
+}
+
+/** The token to go on from; '*' (everything) at first, and when other projects are watched than before. */
+export function tokenFor(cursor: string | undefined, scope: ReadonlySet<string>): string {
+  const before = cursor === undefined ? undefined : parseCursor(cursor);
+  if (!before || before.token === '') return '*';
+  const same = before.scope.length === scope.size && before.scope.every((id) => scope.has(id));
+  return same ? before.token : '*';
+}
+
+function parseCursor(text: string): Cursor | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isRecord(value) || typeof value['token'] !== 'string' || !Array.isArray(value['scope']))
+      return undefined;
+    return { token: value['token'], scope: value['scope'].map(String) };
+  } catch {
+    // Not a cursor of ours: reading everything again is always right.
+    return undefined;
+  }
+}
+
+function byId<T extends { nativeId: string }>(objects: T[]): Map<string, T> {
+  return new Map(objects.map((one) => [one.nativeId, one]));
+}
+
+function has(objects: Map<string, unknown>, { nativeId }: Unreadable): boolean {
+  return nativeId !== undefined && objects.has(nativeId);
 }

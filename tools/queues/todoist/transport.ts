@@ -1,18 +1,24 @@
 /**
- * The way to Todoist under the SDK: our own time-out over headers and body, one connection kept open, and no
- * repeats. The SDK re-sends every request up to three times on network errors, writes included (measured with 17.0.0:
- * four comments after one lost answer), unless the error looks like none of those it knows; ours do not.
+ * How requests travel: global fetch (which keeps connections open), one time limit over headers and body, every
+ * failure named, and every good answer mended before the SDK parses it. Nothing is sent twice from here: the SDK
+ * re-sends a request, POST included, when a fetch fails with a TypeError or a TimeoutError, so it is never shown one.
  */
 import { AppError, messageOf } from '../../errors.ts';
+import { failureFrom, TodoistFailure } from './failures.ts';
+import { mendAnswer } from './mend.ts';
 
 export interface TransportOptions {
+  token: string;
   timeoutMs: number;
   now: () => number;
-  /** Makes a sync answer fit for the SDK's all-or-nothing parser. */
-  sanitize: (body: unknown) => unknown;
+  /** Ends every request under way. */
+  closed: AbortSignal;
+  /** Objects of a page that could not be read and were left out. */
+  onUnreadable: (problem: string) => void;
 }
 
-interface SdkResponse {
+/** What the SDK wants back from a `customFetch`. */
+interface Answer {
   ok: boolean;
   status: number;
   statusText: string;
@@ -21,92 +27,103 @@ interface SdkResponse {
   json(): Promise<unknown>;
 }
 
-type SdkFetch = (url: string, options?: RequestInit & { timeout?: number }) => Promise<SdkResponse>;
+export type Send = (url: string, init?: RequestInit) => Promise<Answer>;
 
-/** Carries our verdict through the SDK, which wraps or hides what its fetch throws. */
-export interface Verdict {
-  error: AppError | undefined;
-}
-
-export function createFetch(options: TransportOptions, verdict: Verdict): SdkFetch {
-  return async (url, request = {}) => {
-    verdict.error = undefined;
+export function openTransport(options: TransportOptions): Send {
+  return async (url, init) => {
+    const request = `${init?.method ?? 'GET'} ${new URL(url).pathname.replace(/^\/api\/v1\//, '')}`;
     try {
-      return await fetchOnce(url, request, options);
+      const { status, retryAfter, body } = await exchange(url, init, options);
+      if (status < 200 || status >= 300)
+        throw failureFrom({ request, status, retryAfter, body: hide(body, options.token) }, options.now());
+      const text = JSON.stringify(mendAnswer(request, parse(body, request), options.onUnreadable));
+      const json = async (): Promise<unknown> => JSON.parse(text);
+      return { ok: true, status, statusText: 'OK', headers: {}, text: async () => text, json };
     } catch (error) {
-      verdict.error = error instanceof AppError ? error : unreachable(error);
-      // A plain name and message: nothing the SDK would take for a network error and repeat.
-      throw Object.assign(new Error('todoist request ended'), { name: 'TodoistEnded' });
+      throw new Carrier(named(error, request, options));
     }
   };
 }
 
-async function fetchOnce(url: string, request: RequestInit, options: TransportOptions): Promise<SdkResponse> {
-  const response = await fetch(url, { ...request, signal: AbortSignal.timeout(options.timeoutMs), redirect: 'error' });
-  const text = await response.text();
-  if (!response.ok) throw refused(response, text, options.now());
-  const body = response.status === 204 ? undefined : parsed(text);
-  const clean = url.endsWith('/sync') ? options.sanitize(body) : body;
-  return {
-    ok: true,
-    status: response.status,
-    statusText: response.statusText,
-    headers: Object.fromEntries(response.headers),
-    text: async () => (clean === undefined ? '' : JSON.stringify(clean)),
-    json: async () => clean,
-  };
+interface Exchange {
+  status: number;
+  retryAfter: string | undefined;
+  body: string;
 }
 
-function parsed(text: string): unknown {
+async function exchange(
+  url: string,
+  init: RequestInit | undefined,
+  options: TransportOptions,
+): Promise<Exchange> {
+  const ending = new AbortController();
+  const timer = setTimeout(() => ending.abort(new Overtime()), options.timeoutMs);
+  const onClosed = (): void =>
+    ending.abort(new AppError('QUEUE_UNAVAILABLE', 'the Todoist queue was closed'));
+  if (options.closed.aborted) onClosed();
+  options.closed.addEventListener('abort', onClosed, { once: true });
   try {
-    return JSON.parse(text);
-  } catch (error) {
-    const kind = /^\s*</.test(text) ? 'a web page' : text === '' ? 'nothing' : 'something broken';
-    throw new AppError('QUEUE_UNAVAILABLE', `Todoist answered with ${kind} instead of JSON`, { cause: error });
+    const response = await fetch(url, { ...init, signal: ending.signal, redirect: 'manual' });
+    const retryAfter = response.headers.get('retry-after') ?? undefined;
+    return { status: response.status, retryAfter, body: await response.text() };
+  } finally {
+    clearTimeout(timer);
+    options.closed.removeEventListener('abort', onClosed);
   }
 }
 
-interface ErrorBody {
-  error?: string;
-  error_code?: number;
-  error_tag?: string;
-  error_extra?: { retry_after?: number };
-}
+class Overtime extends Error {}
 
-/** HTTP statuses as our codes. 403 is both "wrong token" and "plan limit"; only the tag tells them apart. */
-function refused(response: Response, text: string, now: number): AppError {
-  const { status } = response;
-  const body = errorBody(text);
-  const said = body?.error ?? response.statusText;
-  if (status === 429) {
-    const seconds = Number(response.headers.get('retry-after') ?? body?.error_extra?.retry_after ?? 30);
-    return new AppError('QUEUE_RATE_LIMITED', 'Todoist asks for a pause (429)', {
-      retryAt: now + Math.min(3600, Math.max(1, Number.isFinite(seconds) ? seconds : 30)) * 1000,
-    });
-  }
-  const isPlanLimit = body?.error_tag !== undefined && /LIMIT|PREMIUM|PLAN/.test(body.error_tag);
-  if (status === 401 || (status === 403 && !isPlanLimit))
-    return new AppError('QUEUE_AUTH', `Todoist does not accept the token (${status})`, {
-      hints: ['check TODOIST_API_TOKEN in .env: Todoist → Settings → Integrations → Developer'],
-    });
-  if (status >= 500 || status === 408 || body === undefined)
-    return new AppError('QUEUE_UNAVAILABLE', `Todoist answered ${status}`);
-  return new AppError('QUEUE_REJECTED', `Todoist refused (${status} ${body.error_tag ?? ''}): ${said}`, { cause: { status } });
-}
-
-function errorBody(text: string): ErrorBody | undefined {
+function parse(body: string, request: string): unknown {
   try {
-    const body: unknown = JSON.parse(text);
-    return typeof body === 'object' && body !== null ? body : undefined;
+    return JSON.parse(body);
   } catch {
-    return undefined;
+    const got = body.trim() === '' ? 'nothing' : JSON.stringify(body.trim().slice(0, 40));
+    throw new TodoistFailure('QUEUE_UNAVAILABLE', `expected JSON in the answer to ${request}, got: ${got}`);
   }
 }
 
-function unreachable(error: unknown): AppError {
-  const timedOut = error instanceof Error && error.name === 'TimeoutError';
-  const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error);
-  return new AppError('QUEUE_UNAVAILABLE', timedOut ? 'Todoist did not answer in time' : `Todoist cannot be reached (${cause})`, {
+/** Whatever went wrong, as an AppError that cannot hold the token. */
+function named(error: unknown, request: string, { token, timeoutMs }: TransportOptions): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof Overtime)
+    return new TodoistFailure(
+      'QUEUE_UNAVAILABLE',
+      `Todoist did not answer ${request} within ${timeoutMs / 1000} s`,
+    );
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
+  const why = hide(
+    [...new Set([messageOf(error), cause && messageOf(cause)])].filter(Boolean).join(': '),
+    token,
+  );
+  return new TodoistFailure('QUEUE_UNAVAILABLE', `Todoist could not be reached for ${request}: ${why}`);
+}
+
+function hide(text: string, token: string): string {
+  return text.replaceAll(token, '[token]');
+}
+
+/**
+ * Takes a failure through the SDK. It turns whatever a fetch throws into its own error, and of the thrown it keeps
+ * only `message`, `status` and `data` (transport/http-client.js of @doist/todoist-sdk 17.0.0).
+ */
+class Carrier extends Error {
+  readonly status = 0;
+  readonly data: AppError;
+
+  constructor(failure: AppError) {
+    super('the request failed');
+    this.data = failure;
+  }
+}
+
+/** The AppError in, or for, whatever a call of the SDK threw. */
+export function failureOf(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof Error && 'responseData' in error && error.responseData instanceof AppError)
+    return error.responseData;
+  const name = error instanceof Error ? error.name : typeof error;
+  return new TodoistFailure('QUEUE_UNAVAILABLE', `Todoist's answer could not be read (${name})`, {
     cause: error,
   });
 }
