@@ -2,6 +2,8 @@
 import { Command } from 'commander';
 import { AppError } from './errors.ts';
 import { runProgram } from './cli/failure.ts';
+import type { DoctorOptions } from './cli/verbs/doctor.ts';
+import type { OnceOptions } from './cli/verbs/once.ts';
 import type { ListOptions } from './cli/verbs/inspect.ts';
 import type { SubmitOptions } from './cli/verbs/submit.ts';
 import type { Output } from './cli/session.ts';
@@ -21,6 +23,7 @@ function build(): Command {
     .exitOverride();
   reading(program);
   writing(program);
+  operating(program);
   return program;
 }
 
@@ -45,6 +48,58 @@ function reading(program: Command): void {
   verb(program, 'inbox', 'what waits for a person, oldest first').action(async (options: Output) =>
     (await import('./cli/verbs/inspect.ts')).inbox(options),
   );
+}
+
+function operating(program: Command): void {
+  program
+    .command('stats')
+    .description('what waits, runs, is stuck, has failed, missed its deadline, and what it cost')
+    .option('--json', 'JSON on standard output', false)
+    .option('--prometheus', 'the Prometheus text format', false)
+    .exitOverride()
+    .action(async (options: { json: boolean; prometheus: boolean }) =>
+      (await import('./cli/verbs/operate.ts')).stats(options),
+    );
+  verb(program, 'why <id>', 'one sentence: why is it not running?').action(async (id: string, options: Output) =>
+    (await import('./cli/verbs/operate.ts')).why(id, options),
+  );
+  deadLetters(program);
+  program
+    .command('once <key> [command...]')
+    .description('run a command that cannot be undone at most once: agentq once KEY -- command …')
+    .option('--json', 'JSON on standard output', false)
+    .option('--forget', 'free a key whose outcome is unknown, after you have looked', false)
+    .exitOverride()
+    .action(async (key: string, command: string[], options: OnceOptions) =>
+      (await import('./cli/verbs/once.ts')).once(key, command, options),
+    );
+  program
+    .command('doctor')
+    .description('is everything there that the worker needs?')
+    .option('--json', 'JSON on standard output', false)
+    .option('--repair', 'mend a damaged store; the damaged file is kept', false)
+    .exitOverride()
+    .action(async (options: DoctorOptions) => (await import('./cli/verbs/doctor.ts')).doctor(options));
+}
+
+function deadLetters(program: Command): void {
+  const dlq = program.command('dlq').description('dead letters: tasks that failed for good').exitOverride();
+  const listing = async (options: Output): Promise<void> => (await import('./cli/verbs/operate.ts')).dlq(options);
+  dlq.option('--json', 'JSON on standard output', false).option('-q, --quiet', 'ids alone', false).action(listing);
+  verb(dlq, 'list', 'all of them').action(listing);
+  verb(dlq, 'show <id>', 'one, with the reasons of all attempts').action(async (id: string, options: Output) =>
+    (await import('./cli/verbs/inspect.ts')).show(id, options),
+  );
+  verb(dlq, 'redrive <id>', 'run it again, from the beginning')
+    .option('--edit <text>', 'with this description')
+    .action(async (id: string, options: Output & { edit?: string }) =>
+      (await import('./cli/verbs/decide.ts')).redrive(id, options),
+    );
+  verb(dlq, 'purge [id]', 'give them up')
+    .option('--yes', 'really', false)
+    .action(async (id: string | undefined, options: Output & { yes: boolean }) =>
+      (await import('./cli/verbs/operate.ts')).purge(id, options),
+    );
 }
 
 function writing(program: Command): void {

@@ -124,6 +124,16 @@ export function attemptsOf(query: Query) {
       return new Map(rows.map((row) => [String(row['role']), Number(row['cost'])]));
     },
 
+    /** US dollars really spent, as far as seen, by role. */
+    async costByRole(since: number): Promise<Map<string, number>> {
+      const rows = await query.all(
+        `SELECT t.role AS role, SUM(a.cost) AS cost FROM attempts a JOIN tasks t ON t.id = a.task_id
+         WHERE a.started_at >= ? GROUP BY t.role`,
+        since,
+      );
+      return new Map(rows.map((row) => [String(row['role']), Number(row['cost'])]));
+    },
+
     /** US dollars really spent, as far as seen, by attempts started at or after `since`. */
     async costSince(since: number): Promise<number> {
       const rows = await query.all('SELECT SUM(cost) AS cost FROM attempts WHERE started_at >= ?', since);

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { actionsOf } from './actions.ts';
 import { attemptsOf } from './attempts.ts';
 import { eventsOf } from './events.ts';
 import { migrate } from './migrations.ts';
@@ -25,6 +26,7 @@ export function tablesOf(query: Query) {
     workers: workersOf(query),
     pauses: pausesOf(query),
     grants: grantsOf(query),
+    actions: actionsOf(query),
     settings: settingsOf(query),
   };
 }
