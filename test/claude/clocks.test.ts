@@ -14,6 +14,20 @@ test('a stream that falls silent is a stall', async () => {
   expect(result.failure).toMatchObject({ kind: 'transient', code: 'stall' });
 });
 
+test('a stream that only says that it is still there is a stall', async () => {
+  await using desk = await openDesk({ steps: [{ pings: true }] });
+  const { result } = await desk.run({ stallMs: 2500 });
+  expect(result.failure).toMatchObject({ kind: 'transient', code: 'stall' });
+});
+
+test('an answer that comes slowly is none', async () => {
+  await using desk = await openDesk({
+    steps: [{ text: 'one two three four five six seven eight', gapMs: 700 }, done()],
+  });
+  const { result } = await desk.run({ stallMs: 3000 });
+  expect(result.outcome?.status).toBe('done');
+});
+
 test('a program that does not get going is a stall too', async () => {
   await using desk = await openDesk({ steps: [done()] });
   const { result } = await desk.run({ stallMs: 50 });

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { json } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isObject } from '../../tools/agents/json.ts';
 
 export interface ToolCall {
@@ -24,6 +25,10 @@ export type Step =
   | { hang: true }
   /** The stream begins and then stays silent. */
   | { stall: true }
+  /** The stream begins and then only says that it is still there, five times a second. */
+  | { pings: true }
+  /** `text` comes word by word, `gapMs` apart. */
+  | { text: string; gapMs: number }
   | { refusal: true };
 
 export interface RecordedRequest {
@@ -91,7 +96,7 @@ export async function startMessagesApi(initial: Step[]): Promise<MessagesApi> {
 function play(step: Step, number: number, body: Record<string, unknown>, response: ServerResponse): void {
   if ('hang' in step) return;
   if ('error' in step) return sendError(step, response);
-  const blocks = 'stall' in step ? [] : blocksOf(step, number);
+  const blocks = blocksOf(step, number);
   const message = {
     id: `msg_${String(number).padStart(22, '0')}`,
     type: 'message',
@@ -111,27 +116,33 @@ function play(step: Step, number: number, body: Record<string, unknown>, respons
   response.writeHead(200, { 'content-type': 'text/event-stream', 'request-id': `req_fake_${number}` });
   event(response, 'message_start', { message: { ...message, content: [], stop_reason: null } });
   if ('stall' in step) return;
-  blocks.forEach((block, index) => streamBlock(response, block, index));
+  if ('pings' in step) {
+    const timer = setInterval(() => event(response, 'ping', {}), 200);
+    response.on('close', () => clearInterval(timer));
+    return;
+  }
+  void finish(response, blocks, message.stop_reason, 'gapMs' in step ? step.gapMs : 0);
+}
+
+async function finish(
+  response: ServerResponse,
+  blocks: Block[],
+  reason: string,
+  gapMs: number,
+): Promise<void> {
+  for (const [index, block] of blocks.entries()) await streamBlock(response, block, index, gapMs);
   event(response, 'message_delta', {
-    delta: { stop_reason: message.stop_reason, stop_sequence: null },
+    delta: { stop_reason: reason, stop_sequence: null },
     usage: { output_tokens: 100 },
   });
   event(response, 'message_stop', {});
   response.end();
 }
 
-function blocksOf(
-  step: Exclude<Step, { hang: true } | { stall: true } | { error: number }>,
-  number: number,
-): Block[] {
-  if ('refusal' in step) return [];
+function blocksOf(step: Step, number: number): Block[] {
   if ('text' in step) return [{ type: 'text', text: step.text }];
-  const calls =
-    'tools' in step
-      ? step.tools
-      : 'tool' in step
-        ? [step]
-        : [{ tool: 'StructuredOutput', input: step.outcome }];
+  const calls = 'tools' in step ? [...step.tools] : 'tool' in step ? [step] : [];
+  if ('outcome' in step) calls.push({ tool: 'StructuredOutput', input: step.outcome });
   return calls.map(({ tool, input }, index) => ({
     type: 'tool_use',
     id: `toolu_${String(number * 100 + index).padStart(22, '0')}`,
@@ -145,17 +156,29 @@ function stopReason(step: Step, blocks: Block[]): string {
   return blocks.some((block) => block.type === 'tool_use') ? 'tool_use' : 'end_turn';
 }
 
-function streamBlock(response: ServerResponse, block: Block, index: number): void {
+async function streamBlock(
+  response: ServerResponse,
+  block: Block,
+  index: number,
+  gapMs: number,
+): Promise<void> {
   const isText = block.type === 'text';
   event(response, 'content_block_start', {
     index,
     content_block: isText ? { type: 'text', text: '' } : { ...block, input: {} },
   });
-  const delta = isText
-    ? { type: 'text_delta', text: block.text }
-    : { type: 'input_json_delta', partial_json: JSON.stringify(block.input) };
-  event(response, 'content_block_delta', { index, delta });
+  for (const delta of deltasOf(block, gapMs > 0)) {
+    event(response, 'content_block_delta', { index, delta });
+    if (gapMs > 0) await sleep(gapMs);
+  }
   event(response, 'content_block_stop', { index });
+}
+
+function deltasOf(block: Block, byWord: boolean): object[] {
+  if (block.type === 'tool_use')
+    return [{ type: 'input_json_delta', partial_json: JSON.stringify(block.input) }];
+  const parts = byWord ? block.text.split(/(?<= )/u) : [block.text];
+  return parts.map((text) => ({ type: 'text_delta', text }));
 }
 
 function event(response: ServerResponse, type: string, data: object): void {

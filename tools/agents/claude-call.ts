@@ -36,7 +36,8 @@ export function claudeArguments(request: AgentRequest): string[] {
   const rules = rulesOf(request);
   return [
     '-p',
-    ...option('--output-format', 'stream-json', '--verbose'),
+    // Partial messages are signs of life: a long answer is silent for minutes without them.
+    ...option('--output-format', 'stream-json', '--verbose', '--include-partial-messages'),
     ...option('--restricted', '--strict-mcp-config', '--setting-sources=', '--disable-slash-commands'),
     ...option('--permission-mode', 'dontAsk'),
     ...option('--permission-prompts', 'none'),
@@ -51,6 +52,11 @@ export function claudeArguments(request: AgentRequest): string[] {
     ...optional('--model', request.model === undefined ? [] : [request.model]),
     ...option(request.resume ? '--resume' : '--session-id', request.sessionId),
   ];
+}
+
+/** A prompt that begins with `/` is a command to Claude Code, and an empty one is refused like a wrong option. */
+export function safePrompt(prompt: string): string {
+  return /^\s*(?:\/|$)/u.test(prompt) ? `The task:\n\n${prompt}` : prompt;
 }
 
 export interface SettingsOptions {

@@ -15,6 +15,7 @@ import {
   claudeSwitches,
   filesOf,
   rulesOf,
+  safePrompt,
 } from './claude-call.ts';
 import { checkClaude } from './claude-check.ts';
 import { classifyClaude } from './claude-classify.ts';
@@ -62,7 +63,7 @@ async function runClaude(
   writeFiles(request);
   let stream = emptyStream;
   const ended = await supervise({
-    request,
+    request: { ...request, prompt: safePrompt(request.prompt) },
     file,
     args: claudeArguments(request),
     env: environment(parent, request.commandsDir, claudeSwitches(request)),
