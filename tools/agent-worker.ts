@@ -35,6 +35,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const store = await openStore(workspace.dataDir);
   const worker: Worker = {
     id: randomUUID(),
+    startedAt: Date.now(),
     store,
     queues,
     agent,

@@ -42,6 +42,7 @@ async function inMemory(plan: DryRun): Promise<Worker> {
   const lanes = { fast: 1000, normal: 1000, heavy: 1000 };
   return {
     id: randomUUID(),
+    startedAt: Date.now(),
     store: await copyStore(plan.settings.dataDir),
     queues: plan.queues,
     agent: plan.agent,

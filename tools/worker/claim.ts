@@ -25,13 +25,13 @@ export interface Claim {
   startedAt: number;
 }
 
-/** Takes the next task, or undefined: nothing is ready that may run. */
-export async function claim(worker: Worker): Promise<Claim | undefined> {
+/** Takes the next task, or undefined: nothing is ready that may run. `held` are claims that have not started yet. */
+export async function claim(worker: Worker, held: readonly Claim[] = []): Promise<Claim | undefined> {
   return worker.store.transaction(async (tables) => {
     const now = worker.now();
     await tables.tasks.promote(now);
     const money = await openMoney(worker, tables, now);
-    const roles = await withMoney(worker, tables, money, await rolesThatMayRun(worker, tables, now), now);
+    const roles = await withMoney(worker, tables, money, await rolesThatMayRun(worker, tables, held, now), now);
     const best = await bestReady(tables, roles);
     return best && take({ worker, tables, money, now }, best);
   });
@@ -60,11 +60,11 @@ async function openMoney(worker: Worker, tables: Tables, now: number): Promise<M
   };
 }
 
-async function rolesThatMayRun(worker: Worker, tables: Tables, now: number): Promise<Role[]> {
+async function rolesThatMayRun(worker: Worker, tables: Tables, held: readonly Claim[], now: number): Promise<Role[]> {
   const running = await tables.tasks.running();
   const pauses = await tables.pauses.list();
   return worker.roles().filter((role) => {
-    if (used(worker, role.lane) >= worker.options.lanes[role.lane]) return false;
+    if (used(worker, held, role.lane) >= worker.options.lanes[role.lane]) return false;
     if (pauses.some((pause) => blocks(pause, role, worker.agent.name, running, now))) return false;
     return !folderBusy(worker, role, running);
   });
@@ -114,8 +114,8 @@ async function sayDaySpent(
   worker.log({ type: 'paused', scope: task.role, text: message, until });
 }
 
-export function used(worker: Worker, lane: Lane): number {
-  return [...worker.running.values()].filter((attempt) => attempt.role.lane === lane).length;
+function used(worker: Worker, held: readonly Claim[], lane: Lane): number {
+  return [...worker.running.values(), ...held].filter(({ role }) => role.lane === lane).length;
 }
 
 /** A pause that has run out lets one task through first; its success lifts it for all. */

@@ -2,6 +2,7 @@
  * Intake: what has changed in the queue becomes what is to be done. Changes, decisions and the cursor are stored in
  * one transaction, so that a crash reads the same changes again or not at all.
  */
+import { AppError } from '../errors.ts';
 import type { CommentSnapshot, Queue, QueueDelta, TaskSnapshot } from '../queues/queue.ts';
 import type { Role } from '../roles/role.ts';
 import { isLive } from '../store/states.ts';
@@ -31,6 +32,7 @@ export async function intake(worker: Worker, queue: Queue, desks: Desks): Promis
     apply({ worker, tables, queue, desks, delta: { ...delta, comments }, since: before.cursor }),
   );
   crashPoint('intake-stored');
+  if (!delta.full) giveWay(worker, comments);
   for (const event of events) worker.log(event);
   for (const { nativeId, problem } of delta.unreadable)
     worker.log({
@@ -38,6 +40,27 @@ export async function intake(worker: Worker, queue: Queue, desks: Desks): Promis
       text: `${queue.name} sent something that cannot be read (${nativeId ?? 'no id'}): ${problem}`,
       hints: ['it is left alone; everything else goes on'],
     });
+}
+
+/**
+ * A comment that arrives now, signed by a worker with another store, means that both work on one project. The one
+ * that started later stops. Throws QUEUE_TAKEN.
+ */
+function giveWay(worker: Worker, comments: readonly CommentSnapshot[]): void {
+  for (const comment of comments) {
+    const other = signedBy(comment.text);
+    if (other?.since === undefined || other.storeId === worker.store.id) continue;
+    // Todoist's clock is not ours; a minute is more than clocks that are kept right differ by.
+    if (comment.postedAt < worker.startedAt - 60_000) continue;
+    const first = other.since < worker.startedAt || (other.since === worker.startedAt && other.storeId < worker.store.id);
+    if (!first) continue;
+    throw new AppError('QUEUE_TAKEN', `another worker (store ${other.storeId}) is already working on this project`, {
+      hints: [
+        'stop one of the two; this one has stopped, and nothing was lost',
+        'to share the work, give both the same AGENT_DATA_DIR',
+      ],
+    });
+  }
 }
 
 /** Comments that the delta cannot hold: of tasks that moved in, or that the queue says it left out. */

@@ -4,12 +4,11 @@
  */
 import { AppError, hasCode, isRetryable, messageOf } from '../errors.ts';
 import { createBell, type Bell } from './bell.ts';
-import { claim } from './claim.ts';
+import { dispatch } from './dispatch.ts';
 import { watchPauses } from './pauses.ts';
-import { createProgress, type Progress } from './progress.ts';
+import { createProgress } from './progress.ts';
 import { openQueueLine, type QueueLine } from './queue-line.ts';
 import { reconcile, thisProcess } from './reconcile.ts';
-import { startAttempt } from './run-attempt.ts';
 import { park } from './shutdown.ts';
 import type { Worker } from './worker.ts';
 
@@ -39,7 +38,7 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
         for (const line of lines) await line.turn();
         await reconcile(worker);
         await pauses.turn();
-        await dispatch(worker, progress, bell);
+        await dispatch(worker, lines, progress, bell);
       });
       if (options.mode === 'once' && (await atRest(worker, lines))) break;
       await bell.wait(await untilNext(worker, lines));
@@ -48,20 +47,14 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
     await progress.idle();
     if (!options.stopNow.aborted) for (const line of lines) await line.turn();
     if (options.mode === 'once') await assertDelivered(worker, lines);
+  } catch (error) {
+    await park(worker, AbortSignal.abort());
+    throw error;
   } finally {
     unwatch();
     stopHeart();
     await worker.store.transaction(({ workers }) => workers.remove(worker.id)).catch(() => undefined);
     worker.log({ type: 'worker_stopped' });
-  }
-}
-
-/** Starts attempts as long as there are slots and ready tasks. */
-async function dispatch(worker: Worker, progress: Progress, bell: Bell): Promise<void> {
-  for (;;) {
-    const claimed = await claim(worker);
-    if (!claimed) return;
-    void startAttempt(worker, claimed, progress).ended.then(bell.ring);
   }
 }
 

@@ -33,7 +33,7 @@ export function createProgress(worker: Worker, wake: () => void, everyMs = 60_00
     if (!queue?.supports.editComments) return;
     const report = await worker.store.read(({ reports }) => reports.get(progressId(task.id, task.round)));
     if (report?.state !== 'sent' || report.nativeId === null) return;
-    await queue.editComment(report.nativeId, text + signature(worker.store.id));
+    await queue.editComment(report.nativeId, text + signature(worker.store.id, worker.startedAt));
   }
 
   const edit = (task: Task, text: string): Promise<void> => {

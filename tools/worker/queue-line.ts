@@ -17,6 +17,8 @@ export interface QueueLine {
   open(): Promise<void>;
   /** One turn: poll if it is time, deliver what is due. Never throws for a queue that is down. */
   turn(): Promise<void>;
+  /** Deliver, then poll, whatever the time: what others do on our tasks is seen before an agent starts. */
+  look(): Promise<void>;
   /** Epoch ms of the next poll. */
   nextAt(): number;
   /** Undelivered reports, and why. */
@@ -58,7 +60,7 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
   }
 
   function down(error: unknown): void {
-    if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_')) throw error;
+    if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_') || error.code === 'QUEUE_TAKEN') throw error;
     failures += 1;
     const wait = backoff(failures, queueBackoff, worker.random()) * worker.options.patience;
     nextPollAt = Math.max(worker.now() + wait, error.retryAt ?? 0);
@@ -92,6 +94,16 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
         if (worker.now() >= nextPollAt) await poll();
         await deliver(worker, queue);
         up();
+      } catch (error) {
+        down(error);
+      }
+    },
+    async look() {
+      if (problem !== undefined || !queue.supports.poll) return;
+      try {
+        if (!(await leads())) return;
+        await deliver(worker, queue);
+        await poll();
       } catch (error) {
         down(error);
       }

@@ -77,7 +77,6 @@ async function runAttempt(run: Run): Promise<void> {
     return;
   }
   crashPoint('prepared');
-  await sayWorking(run);
   const steps = recordSteps(run);
   const result = await worker.agent.run(prepared.request, steps.onEvent, run.signal);
   crashPoint('agent-ended');
@@ -206,9 +205,9 @@ export function requestFor(worker: Worker, claim: Claim, places: Places, prompt:
 }
 
 /** One comment a round, edited in place from then on. */
-async function sayWorking({ worker, claim, progress }: Run): Promise<void> {
+export async function sayWorking(worker: Worker, claim: Claim, progress: Progress): Promise<void> {
   const { task } = claim;
-  const text = workingOnIt({ attempt: claim.task.failures + 1 }) + signature(worker.store.id);
+  const text = workingOnIt({ attempt: claim.task.failures + 1 }) + signature(worker.store.id, worker.startedAt);
   const id = progressId(task.id, task.round);
   const isNew = await worker.store.transaction(async ({ reports }) => {
     const known = await reports.get(id);

@@ -5,16 +5,27 @@
 import type { Comment } from '../store/mirror.ts';
 import type { Task, Turn } from '../store/tasks.ts';
 
-/** Every comment of ours ends with this line; it tells us apart even after the store was lost. */
-export function signature(storeId: string): string {
-  return `\n\n_agent-worker ${storeId}_`;
+/**
+ * Every comment of ours ends with this line: it tells us apart even after the store was lost, and one worker from
+ * another. `since` is when the worker started, epoch ms.
+ */
+export function signature(storeId: string, since?: number): string {
+  return since === undefined ? `\n\n_agent-worker ${storeId}_` : `\n\n_agent-worker ${storeId} · ${since.toString(36)}_`;
 }
 
-const signed = /\n_agent-worker ([0-9a-f]{8})(?: · [^\n]*)?_\s*$/;
+const signed = /\n_agent-worker ([0-9a-f]{8})(?: · ([0-9a-z]+))?_\s*$/;
 
-/** The id of the store whose worker wrote this, if a worker did. */
-export function signedBy(text: string): string | undefined {
-  return signed.exec(text)?.[1];
+export interface Signature {
+  storeId: string;
+  /** When the worker that wrote it had started; undefined: not said. */
+  since: number | undefined;
+}
+
+/** Which worker wrote this, if one did. */
+export function signedBy(text: string): Signature | undefined {
+  const match = signed.exec(text);
+  if (!match?.[1]) return undefined;
+  return { storeId: match[1], since: match[2] === undefined ? undefined : Number.parseInt(match[2], 36) };
 }
 
 export function withoutSignature(text: string): string {

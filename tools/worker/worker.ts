@@ -22,6 +22,8 @@ export interface WorkerOptions {
 
 export interface Worker {
   id: string;
+  /** Epoch ms of its start: of two workers that do not share a store, the later one gives way. */
+  startedAt: number;
   store: Store;
   /** Served queues by name. */
   queues: Map<string, Queue>;

@@ -1,0 +1,33 @@
+/**
+ * Dispatching: claim all that may run, say so, look once more at the queue, start. The look is what makes a second
+ * worker with another store give way before its agent has begun, and costs one small request.
+ */
+import type { Bell } from './bell.ts';
+import { claim, type Claim } from './claim.ts';
+import { crashPoint } from './crash-point.ts';
+import type { Progress } from './progress.ts';
+import type { QueueLine } from './queue-line.ts';
+import { sayWorking, startAttempt } from './run-attempt.ts';
+import type { Worker } from './worker.ts';
+
+export async function dispatch(
+  worker: Worker,
+  lines: readonly QueueLine[],
+  progress: Progress,
+  bell: Bell,
+): Promise<void> {
+  const claims = await claimAll(worker);
+  for (const claimed of claims) await sayWorking(worker, claimed, progress);
+  for (const line of lines) if (claims.some(({ task }) => task.queue === line.queue.name)) await line.look();
+  for (const claimed of claims) void startAttempt(worker, claimed, progress).ended.then(bell.ring);
+}
+
+async function claimAll(worker: Worker): Promise<Claim[]> {
+  const claims: Claim[] = [];
+  for (;;) {
+    const claimed = await claim(worker, claims);
+    if (!claimed) return claims;
+    crashPoint('claimed');
+    claims.push(claimed);
+  }
+}
