@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createCommandAgent } from '../../tools/agents/command.ts';
 import { parseObject } from '../../tools/agents/json.ts';
 import { fixture, makeRequest, runAgent } from './run-agent.ts';
@@ -14,6 +14,14 @@ test('an outcome on the last line is the outcome, steps are events', async () =>
   expect(steps).toEqual(['Write draft.md']);
   expect(events[0]).toEqual({ type: 'started', pid: expect.any(Number) });
   expect(readFileSync(path, 'utf8')).toContain('Grüße');
+});
+
+test('of a flood on standard error the end is kept', async () => {
+  const { result } = await runAgent(fixture('floods-stderr'), makeRequest());
+  expect(result.failure).toMatchObject({
+    code: 'exit_3',
+    message: expect.stringMatching(/the reason comes last$/u),
+  });
 });
 
 test('the raw output is kept in the attempt folder', async () => {
@@ -57,6 +65,8 @@ test('control sequences reach neither steps nor summary', async () => {
 });
 
 test('the environment is the allow-list and the task, nothing of the worker', async () => {
+  vi.stubEnv('AIRTABLE_TOKEN', 'secret');
+  onTestFinished(() => void vi.unstubAllEnvs());
   const env = { ...process.env, TODOIST_API_TOKEN: 'secret', ANTHROPIC_API_KEY: 'key', LC_TIME: 'C' };
   const agent = createCommandAgent({
     argv: fixture('reads-env').describe(makeRequest()).args.toSpliced(0, 0, process.execPath),
@@ -67,6 +77,7 @@ test('the environment is the allow-list and the task, nothing of the worker', as
   const seen = parseObject(result.outcome!.summary)!;
   expect(seen).not.toHaveProperty('TODOIST_API_TOKEN');
   expect(seen).not.toHaveProperty('ANTHROPIC_API_KEY');
+  expect(seen).not.toHaveProperty('AIRTABLE_TOKEN');
   expect(seen['PATH']).toMatch(/^\/commands:/u);
   expect(seen).toMatchObject({
     LC_TIME: 'C',

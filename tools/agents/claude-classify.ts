@@ -184,7 +184,7 @@ function byTerminalReason(result: JsonObject, said: string): Failure | undefined
 }
 
 function exitFailure({ exit, stderrTail }: Ended): Failure {
-  const said = stderrTail === '' ? '' : `: ${oneLine(stderrTail, 500)}`;
+  const said = stderrTail === '' ? '' : `: ${oneLine(stderrTail.slice(-500), 500)}`;
   if (exit.code === 0)
     return { kind: 'agent', code: 'no_outcome', message: `Claude Code ended without a result${said}` };
   return {

@@ -52,7 +52,7 @@ export function classifyCommand(
 
 function exitFailure(program: string, { exit: { code }, stderrTail }: Ended): Failure | undefined {
   if (code === 0) return undefined;
-  const said = stderrTail === '' ? '' : `: ${oneLine(stderrTail.slice(-600), 500)}`;
+  const said = stderrTail === '' ? '' : `: ${oneLine(stderrTail.slice(-500), 500)}`;
   const message = `${program} ended with exit code ${code}${said}`;
   if (code === temporaryFailure) return { kind: 'transient', code: 'exit_75', message };
   if (code === 126 || code === 127) return { kind: 'setup', code: `exit_${code}`, message };
