@@ -89,7 +89,10 @@ async function createAgent(flags: WorkerFlags, settings: Settings): Promise<Agen
     case 'sample':
       return (await import('./agents/sample.ts')).createSampleAgent({ env: settings.env });
     case 'command':
-      return (await import('./agents/command.ts')).createCommandAgent({ argv: flags.command, env: settings.env });
+      return (await import('./agents/command.ts')).createCommandAgent({
+        argv: flags.command,
+        env: settings.env,
+      });
     case 'claude': {
       const { createClaudeAgent } = await import('./agents/claude.ts');
       const bin = settings.claudeBin === undefined ? {} : { bin: settings.claudeBin };

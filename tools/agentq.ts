@@ -60,8 +60,8 @@ function operating(program: Command): void {
     .action(async (options: { json: boolean; prometheus: boolean }) =>
       (await import('./cli/verbs/operate.ts')).stats(options),
     );
-  verb(program, 'why <id>', 'one sentence: why is it not running?').action(async (id: string, options: Output) =>
-    (await import('./cli/verbs/operate.ts')).why(id, options),
+  verb(program, 'why <id>', 'one sentence: why is it not running?').action(
+    async (id: string, options: Output) => (await import('./cli/verbs/operate.ts')).why(id, options),
   );
   deadLetters(program);
   program
@@ -82,13 +82,19 @@ function operating(program: Command): void {
     .action(async (options: DoctorOptions) => (await import('./cli/verbs/doctor.ts')).doctor(options));
 }
 
+async function listDeadLetters(options: Output): Promise<void> {
+  await (await import('./cli/verbs/operate.ts')).dlq(options);
+}
+
 function deadLetters(program: Command): void {
   const dlq = program.command('dlq').description('dead letters: tasks that failed for good').exitOverride();
-  const listing = async (options: Output): Promise<void> => (await import('./cli/verbs/operate.ts')).dlq(options);
-  dlq.option('--json', 'JSON on standard output', false).option('-q, --quiet', 'ids alone', false).action(listing);
-  verb(dlq, 'list', 'all of them').action(listing);
-  verb(dlq, 'show <id>', 'one, with the reasons of all attempts').action(async (id: string, options: Output) =>
-    (await import('./cli/verbs/inspect.ts')).show(id, options),
+  dlq
+    .option('--json', 'JSON on standard output', false)
+    .option('-q, --quiet', 'ids alone', false)
+    .action(listDeadLetters);
+  verb(dlq, 'list', 'all of them').action(listDeadLetters);
+  verb(dlq, 'show <id>', 'one, with the reasons of all attempts').action(
+    async (id: string, options: Output) => (await import('./cli/verbs/inspect.ts')).show(id, options),
   );
   verb(dlq, 'redrive <id>', 'run it again, from the beginning')
     .option('--edit <text>', 'with this description')
@@ -115,7 +121,8 @@ function writing(program: Command): void {
       (await import('./cli/verbs/submit.ts')).submit(title, options),
     );
   verb(program, 'answer <id> <text>', 'answer a question, ask for a change, `approve` or `reject`').action(
-    async (id: string, text: string, options: Output) => (await import('./cli/verbs/decide.ts')).answer(id, text, options),
+    async (id: string, text: string, options: Output) =>
+      (await import('./cli/verbs/decide.ts')).answer(id, text, options),
   );
   verb(program, 'cancel <id>', 'stop a task; a running agent is ended')
     .option('--reason <text>', 'said in the task')

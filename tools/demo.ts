@@ -35,13 +35,17 @@ const worker = execa(
   [join(programs, 'agent-worker.mjs'), '--queue', 'local', '--agent', 'sample', '--watch', '--verbose'],
   { env, stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', reject: false },
 );
-let ended = false;
-void worker.then(() => (ended = true));
+const gone = new AbortController();
+void worker.then(() => gone.abort());
 const store = await openStore(dataDir);
 try {
   const asking = await until(store, (all) => all.find((task) => task.state === 'input_required'));
   say(`\n$ agentq answer ${asking.id} "Keep it, but say when it starts"\n`);
-  await execa('node', [join(programs, 'agentq.mjs'), 'answer', asking.id, 'Keep it, but say when it starts'], { env });
+  await execa(
+    'node',
+    [join(programs, 'agentq.mjs'), 'answer', asking.id, 'Keep it, but say when it starts'],
+    { env },
+  );
   await until(store, (all) => (all.every((task) => task.state === 'completed') ? all : undefined));
 } finally {
   worker.kill('SIGTERM');
@@ -74,7 +78,7 @@ async function printThread(task: Task): Promise<void> {
 /** Waits for the store to say so; gives up when the worker ends or nothing happens for a minute. */
 async function until<T>(from: Store, find: (all: Task[]) => T | undefined): Promise<T> {
   const end = Date.now() + patienceMs;
-  while (Date.now() < end && !ended) {
+  while (Date.now() < end && !gone.signal.aborted) {
     const found = find(await from.read(({ tasks: table }) => table.list()));
     if (found !== undefined) return found;
     await nextRing(from);

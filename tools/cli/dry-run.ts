@@ -13,7 +13,7 @@ import { intake } from '../worker/intake.ts';
 import { buildPrompt } from '../worker/prompt.ts';
 import { cannotStart, gather, requestFor } from '../worker/run-attempt.ts';
 import type { Worker, WorkerOptions } from '../worker/worker.ts';
-import { places } from '../workspaces/workspace.ts';
+import { plannedPlaces } from '../workspaces/workspace.ts';
 import type { Settings } from './environment.ts';
 import { print } from './session.ts';
 
@@ -34,7 +34,8 @@ export async function dryRun(plan: DryRun): Promise<void> {
     count += 1;
     await show(worker, next, plan.json);
   }
-  if (!plan.json) print(count === 0 ? 'nothing is ready to be run' : `\n${count} would be run; nothing was written`);
+  if (!plan.json)
+    print(count === 0 ? 'nothing is ready to be run' : `\n${count} would be run; nothing was written`);
   await Promise.all([...plan.queues.values()].map((queue) => queue.close()));
 }
 
@@ -68,13 +69,30 @@ async function read(worker: Worker, queue: Queue): Promise<void> {
 async function show(worker: Worker, claimed: Claim, json: boolean): Promise<void> {
   const { task, role } = claimed;
   const failure = cannotStart(claimed);
-  const at = places(worker.workspace, { taskId: task.id, attemptId: claimed.attemptId, role, branch: undefined });
+  const at = plannedPlaces(worker.workspace, {
+    taskId: task.id,
+    attemptId: claimed.attemptId,
+    role,
+    branch: undefined,
+  });
   const request = requestFor(worker, claimed, at, buildPrompt(await gather(worker, claimed, undefined)));
   const call = worker.agent.describe(request);
   const budget = claimed.budgetUsd;
   if (json) {
     const refused = failure?.message;
-    print(JSON.stringify({ task_id: task.id, role: role.name, title: task.title, tools: role.tools, cwd: request.cwd, budget_usd: budget ?? null, call, prompt: request.prompt, refused: refused ?? null }));
+    print(
+      JSON.stringify({
+        task_id: task.id,
+        role: role.name,
+        title: task.title,
+        tools: role.tools,
+        cwd: request.cwd,
+        budget_usd: budget ?? null,
+        call,
+        prompt: request.prompt,
+        refused: refused ?? null,
+      }),
+    );
     return;
   }
   print([

@@ -24,7 +24,8 @@ export interface Settings {
 /** The environment wins over `.env`; an empty value counts as absent. */
 export function readSettings(root = projectRoot, environment: NodeJS.ProcessEnv = process.env): Settings {
   const env: NodeJS.ProcessEnv = { ...readEnvFile(join(root, '.env')) };
-  for (const [name, value] of Object.entries(environment)) if (value !== undefined && value !== '') env[name] = value;
+  for (const [name, value] of Object.entries(environment))
+    if (value !== undefined && value !== '') env[name] = value;
   const pick = (name: string): string | undefined => (env[name]?.trim() ? env[name].trim() : undefined);
   return {
     root,
@@ -42,7 +43,10 @@ function readEnvFile(file: string): Record<string, string> {
   try {
     return parse(readFileSync(file));
   } catch (error) {
-    throw new AppError('BAD_INPUT', `.env cannot be read: ${messageOf(error)}`, { hints: ['check its rights'], cause: error });
+    throw new AppError('BAD_INPUT', `.env cannot be read: ${messageOf(error)}`, {
+      hints: ['check its rights'],
+      cause: error,
+    });
   }
 }
 

@@ -17,7 +17,10 @@ export function renderError(error: unknown, json: boolean): Rendered {
   const exitCode = code === 'BAD_USAGE' ? 2 : 1;
   if (json) return { text: `${JSON.stringify({ error: { code, message, hints } })}\n`, exitCode };
   const stack = known || !(error instanceof Error) ? '' : `${error.stack ?? ''}\n`;
-  return { text: `${stack}Error: ${code}\n${message}\n${hints.map((hint) => `- ${hint}\n`).join('')}`, exitCode };
+  return {
+    text: `${stack}Error: ${code}\n${message}\n${hints.map((hint) => `- ${hint}\n`).join('')}`,
+    exitCode,
+  };
 }
 
 /** Runs a program's body and ends the process with the right code once its output is flushed. */

@@ -29,11 +29,15 @@ export function standingLines(standing: Standing, now: number, width: number): s
 }
 
 export interface LiveView {
-  print(line: string): void;
-  stop(): void;
+  print: (line: string) => void;
+  stop: () => void;
 }
 
-export function startLiveView(out: NodeJS.WriteStream, read: () => Promise<Standing>, now: () => number): LiveView {
+export function startLiveView(
+  out: NodeJS.WriteStream,
+  read: () => Promise<Standing>,
+  now: () => number,
+): LiveView {
   let drawn = 0;
   let last: string[] = [];
 
@@ -44,7 +48,9 @@ export function startLiveView(out: NodeJS.WriteStream, read: () => Promise<Stand
   };
   const refresh = async (): Promise<void> => {
     const standing = await read();
-    last = standingLines(standing, now(), out.columns || 80).map((line) => line.slice(0, (out.columns || 80) - 1));
+    last = standingLines(standing, now(), out.columns || 80).map((line) =>
+      line.slice(0, (out.columns || 80) - 1),
+    );
     draw('');
   };
   const tick = (): void => void refresh().catch(() => undefined);

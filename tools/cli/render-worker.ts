@@ -18,7 +18,9 @@ export function plainLine(event: WorkerEvent, verbose: boolean): string | undefi
     case 'worker_started':
       return `serving ${event.roles.join(', ')} on ${event.queues.join(' and ')}, with ${event.agent}`;
     case 'worker_stopping':
-      return event.running === 0 ? 'stopping' : `stopping; ${event.running} running, parked if not done at once`;
+      return event.running === 0
+        ? 'stopping'
+        : `stopping; ${event.running} running, parked if not done at once`;
     case 'worker_stopped':
       return undefined;
     case 'task_queued':
@@ -50,7 +52,9 @@ export function plainLine(event: WorkerEvent, verbose: boolean): string | undefi
 
 /** Text of others on our terminal: one line, no control sequences. */
 export function shown(text: string, max = 60): string {
-  const line = stripVTControlCharacters(text).replace(/[\s\p{Cc}]+/gu, ' ').trim();
+  const line = stripVTControlCharacters(text)
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim();
   return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
 }
 

@@ -19,11 +19,17 @@ export interface Session {
 }
 
 /** Opens the store for one verb and closes it afterwards. `create: false` says so when there is none yet. */
-export async function withStore<T>(options: { create: boolean }, body: (session: Session) => Promise<T>): Promise<T> {
+export async function withStore<T>(
+  options: { create: boolean },
+  body: (session: Session) => Promise<T>,
+): Promise<T> {
   const settings = readSettings();
   if (!options.create && !existsSync(join(settings.dataDir, storeFile)))
     throw new AppError('NOT_FOUND', `there is no store yet in ${settings.dataDir}`, {
-      hints: ['agentq submit "…" --to ROLE   makes the first task', 'or start the worker: npm run worker -- --watch'],
+      hints: [
+        'agentq submit "…" --to ROLE   makes the first task',
+        'or start the worker: npm run worker -- --watch',
+      ],
     });
   const store = await openStore(settings.dataDir);
   try {
@@ -38,10 +44,15 @@ export async function findTask(session: Session, ref: string): Promise<Task> {
   const found = await session.store.read(({ tasks }) => tasks.matching(ref));
   const [task, second] = found;
   if (task && !second) return task;
-  if (!task) throw new AppError('NOT_FOUND', `expected the id of a task, got: "${ref}"`, { hints: ['agentq list'] });
-  throw new AppError('NOT_FOUND', `"${ref}" is the beginning of several ids: ${found.map(({ id }) => id).join(', ')}`, {
-    hints: ['give more of the id'],
-  });
+  if (!task)
+    throw new AppError('NOT_FOUND', `expected the id of a task, got: "${ref}"`, { hints: ['agentq list'] });
+  throw new AppError(
+    'NOT_FOUND',
+    `"${ref}" is the beginning of several ids: ${found.map(({ id }) => id).join(', ')}`,
+    {
+      hints: ['give more of the id'],
+    },
+  );
 }
 
 export function print(lines: string | readonly string[]): void {

@@ -26,7 +26,12 @@ export interface Stats {
   start_latency_seconds: Percentiles;
   total_latency_seconds: Percentiles;
   attempts: { total: number; retries: number; by_failure: Record<string, number>; failure_rate: number };
-  cost_usd: { today: number; by_role: Record<string, number>; by_day: Record<string, number>; per_task: number | null };
+  cost_usd: {
+    today: number;
+    by_role: Record<string, number>;
+    by_day: Record<string, number>;
+    per_task: number | null;
+  };
   reports_pending: number;
   workers: { id: string; host: string; pid: number; seen_seconds_ago: number }[];
   pauses: { scope: string; kind: string; message: string; until: string | null }[];
@@ -42,7 +47,8 @@ export async function readStats(tables: Tables, roles: readonly Role[], now: num
   const workers = await tables.workers.list();
   const pauses = await tables.pauses.list();
   const today = await tables.tasks.timings(now - dayMs);
-  const total = (state: State): number => counts.filter((row) => row.state === state).reduce((sum, row) => sum + row.count, 0);
+  const total = (state: State): number =>
+    counts.filter((row) => row.state === state).reduce((sum, row) => sum + row.count, 0);
   return {
     at: new Date(now).toISOString(),
     tasks: Object.fromEntries(states.map((state) => [state, total(state)])) as Record<State, number>,
@@ -50,11 +56,18 @@ export async function readStats(tables: Tables, roles: readonly Role[], now: num
     missed_deadline: await tables.tasks.missedDeadlines(now - dayMs),
     lanes: lanesOf(counts, roles, now),
     start_latency_seconds: percentiles(today.map(({ startedMs }) => startedMs / 1000)),
-    total_latency_seconds: percentiles(today.flatMap(({ endedMs }) => (endedMs === null ? [] : [endedMs / 1000]))),
+    total_latency_seconds: percentiles(
+      today.flatMap(({ endedMs }) => (endedMs === null ? [] : [endedMs / 1000])),
+    ),
     attempts: attemptStats(recent.filter((attempt) => attempt.startedAt >= now - dayMs)),
     cost_usd: await costs(tables, recent, now),
     reports_pending: await tables.reports.pending(),
-    workers: workers.map(({ id, host, pid, seenAt }) => ({ id, host, pid, seen_seconds_ago: Math.round((now - seenAt) / 1000) })),
+    workers: workers.map(({ id, host, pid, seenAt }) => ({
+      id,
+      host,
+      pid,
+      seen_seconds_ago: Math.round((now - seenAt) / 1000),
+    })),
     pauses: pauses.map(pauseJson),
   };
 }
@@ -69,14 +82,21 @@ function stuckTasks(
   now: number,
 ): Stats['stuck'] {
   return running.flatMap((task) => {
-    if (!workers.some((worker) => worker.id === task.workerId)) return [{ id: task.id, why: 'its worker is gone' }];
+    if (!workers.some((worker) => worker.id === task.workerId))
+      return [{ id: task.id, why: 'its worker is gone' }];
     return (task.leaseUntil ?? 0) < now ? [{ id: task.id, why: 'its worker has not been heard of' }] : [];
   });
 }
 
-function lanesOf(counts: Awaited<ReturnType<Tables['tasks']['counts']>>, roles: readonly Role[], now: number): Stats['lanes'] {
+function lanesOf(
+  counts: Awaited<ReturnType<Tables['tasks']['counts']>>,
+  roles: readonly Role[],
+  now: number,
+): Stats['lanes'] {
   const laneOf = new Map(roles.map((role) => [role.name, role.lane]));
-  const result = Object.fromEntries(lanes.map((lane) => [lane, { waiting: 0, running: 0, oldest_seconds: 0 }])) as Stats['lanes'];
+  const result = Object.fromEntries(
+    lanes.map((lane) => [lane, { waiting: 0, running: 0, oldest_seconds: 0 }]),
+  ) as Stats['lanes'];
   for (const row of counts) {
     const lane = result[laneOf.get(row.role) ?? 'normal'];
     if (row.state === 'running') lane.running += row.count;
@@ -90,7 +110,8 @@ function lanesOf(counts: Awaited<ReturnType<Tables['tasks']['counts']>>, roles: 
 function attemptStats(attempts: readonly Attempt[]): Stats['attempts'] {
   const byFailure: Record<string, number> = {};
   const ended = attempts.filter((attempt) => attempt.endedAt !== null);
-  for (const { failureKind } of ended) if (failureKind !== null) byFailure[failureKind] = (byFailure[failureKind] ?? 0) + 1;
+  for (const { failureKind } of ended)
+    if (failureKind !== null) byFailure[failureKind] = (byFailure[failureKind] ?? 0) + 1;
   const failed = ended.filter((attempt) => attempt.failureKind !== null).length;
   return {
     total: attempts.length,
@@ -119,12 +140,12 @@ async function costs(tables: Tables, recent: readonly Attempt[], now: number): P
 
 export function percentiles(values: readonly number[]): Percentiles {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number | null => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
+  const at = (share: number): number | null =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
   return { p50: at(0.5), p95: at(0.95) };
 }
 
 export function statsLines(stats: Stats): string[] {
-  const seconds = (value: number | null): string => (value === null ? '–' : duration(value * 1000));
   const lines = [
     `waiting   ${stats.tasks.queued}   ${lanes.map((lane) => `${lane} ${stats.lanes[lane].waiting}`).join(', ')}`,
     `running   ${stats.tasks.running}`,
@@ -146,37 +167,105 @@ export function statsLines(stats: Stats): string[] {
   return lines;
 }
 
+function seconds(value: number | null): string {
+  return value === null ? '–' : duration(value * 1000);
+}
+
 function kinds(byFailure: Record<string, number>): string {
   const parts = Object.entries(byFailure).map(([kind, count]) => `${kind} ${count}`);
   return parts.length === 0 ? '' : `(${parts.join(', ')})`;
 }
 
 function money(byRole: Record<string, number>): string {
-  const parts = Object.entries(byRole).filter(([, usd]) => usd > 0).map(([role, usd]) => `${role} $${usd.toFixed(2)}`);
+  const parts = Object.entries(byRole)
+    .filter(([, usd]) => usd > 0)
+    .map(([role, usd]) => `${role} $${usd.toFixed(2)}`);
   return parts.length === 0 ? '' : `(${parts.join(', ')})`;
 }
 
 /** The text exposition format; never a task id as a label. */
 export function prometheus(stats: Stats): string {
   const lines: string[] = [];
-  const metric = (name: string, type: string, help: string, samples: [Record<string, string>, number | null][]): void => {
+  const metric = (
+    name: string,
+    type: string,
+    help: string,
+    samples: [Record<string, string>, number | null][],
+  ): void => {
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-    for (const [labels, value] of samples) if (value !== null) lines.push(`${name}${labelText(labels)} ${value}`);
+    for (const [labels, value] of samples)
+      if (value !== null) lines.push(`${name}${labelText(labels)} ${value}`);
   };
-  metric('agents_tasks', 'gauge', 'Tasks by state.', Object.entries(stats.tasks).map(([state, count]) => [{ state }, count]));
-  metric('agents_tasks_stuck', 'gauge', 'Running tasks whose worker is gone or silent.', [[{}, stats.stuck.length]]);
-  metric('agents_tasks_missed_deadline', 'gauge', 'Tasks that missed their deadline in the last day.', [[{}, stats.missed_deadline]]);
-  metric('agents_queue_depth', 'gauge', 'Waiting tasks by lane.', lanes.map((lane) => [{ lane }, stats.lanes[lane].waiting]));
-  metric('agents_oldest_queued_age_seconds', 'gauge', 'Age of the oldest waiting task by lane.', lanes.map((lane) => [{ lane }, stats.lanes[lane].oldest_seconds]));
-  metric('agents_queue_wait_seconds', 'gauge', 'Submit to start over the last day.', quantiles(stats.start_latency_seconds));
-  metric('agents_task_duration_seconds', 'gauge', 'Submit to end over the last day.', quantiles(stats.total_latency_seconds));
+  metric(
+    'agents_tasks',
+    'gauge',
+    'Tasks by state.',
+    Object.entries(stats.tasks).map(([state, count]) => [{ state }, count]),
+  );
+  metric('agents_tasks_stuck', 'gauge', 'Running tasks whose worker is gone or silent.', [
+    [{}, stats.stuck.length],
+  ]);
+  metric('agents_tasks_missed_deadline', 'gauge', 'Tasks that missed their deadline in the last day.', [
+    [{}, stats.missed_deadline],
+  ]);
+  metric(
+    'agents_queue_depth',
+    'gauge',
+    'Waiting tasks by lane.',
+    lanes.map((lane) => [{ lane }, stats.lanes[lane].waiting]),
+  );
+  metric(
+    'agents_oldest_queued_age_seconds',
+    'gauge',
+    'Age of the oldest waiting task by lane.',
+    lanes.map((lane) => [{ lane }, stats.lanes[lane].oldest_seconds]),
+  );
+  metric(
+    'agents_queue_wait_seconds',
+    'gauge',
+    'Submit to start over the last day.',
+    quantiles(stats.start_latency_seconds),
+  );
+  metric(
+    'agents_task_duration_seconds',
+    'gauge',
+    'Submit to end over the last day.',
+    quantiles(stats.total_latency_seconds),
+  );
   metric('agents_attempts', 'gauge', 'Attempts started in the last day.', [[{}, stats.attempts.total]]);
-  metric('agents_attempt_retries', 'gauge', 'Attempts of the last day that were not the first of their round.', [[{}, stats.attempts.retries]]);
-  metric('agents_attempt_failures', 'gauge', 'Failed attempts of the last day by kind.', Object.entries(stats.attempts.by_failure).map(([kind, count]) => [{ kind }, count]));
-  metric('agents_cost_usd', 'gauge', 'US dollars spent today by role.', Object.entries(stats.cost_usd.by_role).map(([role, usd]) => [{ role }, usd]));
-  metric('agents_reports_pending', 'gauge', 'Reports the queues have not taken yet.', [[{}, stats.reports_pending]]);
-  metric('agents_worker_heartbeat_age_seconds', 'gauge', 'Seconds since the last sign of life.', stats.workers.map((worker) => [{ host: worker.host, pid: String(worker.pid) }, worker.seen_seconds_ago]));
-  metric('agents_paused', 'gauge', 'What is paused, by scope and kind.', stats.pauses.map((pause) => [{ scope: pause.scope, kind: pause.kind }, 1]));
+  metric(
+    'agents_attempt_retries',
+    'gauge',
+    'Attempts of the last day that were not the first of their round.',
+    [[{}, stats.attempts.retries]],
+  );
+  metric(
+    'agents_attempt_failures',
+    'gauge',
+    'Failed attempts of the last day by kind.',
+    Object.entries(stats.attempts.by_failure).map(([kind, count]) => [{ kind }, count]),
+  );
+  metric(
+    'agents_cost_usd',
+    'gauge',
+    'US dollars spent today by role.',
+    Object.entries(stats.cost_usd.by_role).map(([role, usd]) => [{ role }, usd]),
+  );
+  metric('agents_reports_pending', 'gauge', 'Reports the queues have not taken yet.', [
+    [{}, stats.reports_pending],
+  ]);
+  metric(
+    'agents_worker_heartbeat_age_seconds',
+    'gauge',
+    'Seconds since the last sign of life.',
+    stats.workers.map((worker) => [{ host: worker.host, pid: String(worker.pid) }, worker.seen_seconds_ago]),
+  );
+  metric(
+    'agents_paused',
+    'gauge',
+    'What is paused, by scope and kind.',
+    stats.pauses.map((pause) => [{ scope: pause.scope, kind: pause.kind }, 1]),
+  );
   return `${lines.join('\n')}\n`;
 }
 
@@ -188,6 +277,9 @@ function quantiles({ p50, p95 }: Percentiles): [Record<string, string>, number |
 }
 
 function labelText(labels: Record<string, string>): string {
-  const parts = Object.entries(labels).map(([name, value]) => `${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`);
+  const parts = Object.entries(labels).map(
+    ([name, value]) =>
+      `${name}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
+  );
   return parts.length === 0 ? '' : `{${parts.join(',')}}`;
 }

@@ -52,7 +52,13 @@ export function attemptJson(attempt: Attempt): Record<string, unknown> {
 }
 
 export function eventJson(event: TaskEvent): Record<string, unknown> {
-  return { seq: event.seq, at: iso(event.at), type: event.type, attempt_id: event.attemptId, data: event.data };
+  return {
+    seq: event.seq,
+    at: iso(event.at),
+    type: event.type,
+    attempt_id: event.attemptId,
+    data: event.data,
+  };
 }
 
 export interface ThreadEntry {
@@ -68,11 +74,23 @@ export function threadOf(comments: readonly Comment[], reports: readonly StoredR
   const told = reports.flatMap((report): ThreadEntry[] =>
     report.body.kind === 'label'
       ? []
-      : [{ at: report.createdAt, from: 'worker', text: withoutSignature(report.body.text), delivery: report.state }],
+      : [
+          {
+            at: report.createdAt,
+            from: 'worker',
+            text: withoutSignature(report.body.text),
+            delivery: report.state,
+          },
+        ],
   );
   const said = comments
     .filter((comment) => comment.author === 'human')
-    .map((comment): ThreadEntry => ({ at: comment.postedAt, from: 'person', text: comment.text, delivery: undefined }));
+    .map((comment): ThreadEntry => ({
+      at: comment.postedAt,
+      from: 'person',
+      text: comment.text,
+      delivery: undefined,
+    }));
   return [...told, ...said].sort((a, b) => a.at - b.at);
 }
 
@@ -90,7 +108,10 @@ export interface TaskDetail {
 }
 
 export function detailLines({ task, attempts, events, thread, now }: TaskDetail): string[] {
-  const lines = [shown(task.title, 200), `  ${task.id}  ${task.state}  ${task.role}  p${task.priority}  $${task.cost.toFixed(2)}`];
+  const lines = [
+    shown(task.title, 200),
+    `  ${task.id}  ${task.state}  ${task.role}  p${task.priority}  $${task.cost.toFixed(2)}`,
+  ];
   if (task.note !== null) lines.push(`  ${shown(task.note, 300)}`);
   if (task.availableAt > now) lines.push(`  next attempt in ${duration(task.availableAt - now)}`);
   if (task.deadlineAt !== null) lines.push(`  latest useful completion: ${iso(task.deadlineAt)}`);
@@ -99,8 +120,9 @@ export function detailLines({ task, attempts, events, thread, now }: TaskDetail)
   if (attempts.length === 0) lines.push('  none yet');
   lines.push('', 'Events');
   for (const event of events.slice(-30)) {
-    const text = event.data['text'] ?? event.data['note'] ?? '';
-    lines.push(`  ${iso(event.at)}  ${event.type}${text === null || text === '' ? '' : `: ${shown(String(text), 120)}`}`);
+    const text = event.data['text'] ?? event.data['note'];
+    const tail = typeof text === 'string' && text !== '' ? `: ${shown(text, 120)}` : '';
+    lines.push(`  ${iso(event.at)}  ${event.type}${tail}`);
   }
   lines.push('', 'Thread');
   for (const entry of thread) {
@@ -113,11 +135,14 @@ export function detailLines({ task, attempts, events, thread, now }: TaskDetail)
 function attemptLines(attempt: Attempt, now: number): string[] {
   const took = duration((attempt.endedAt ?? now) - attempt.startedAt);
   const why = attempt.failureKind === null ? '' : ` (${attempt.failureKind}: ${attempt.failureCode})`;
-  const lines = [`  ${attempt.number}. ${attempt.result ?? 'running'}${why}, ${took}, $${attempt.cost.toFixed(2)}, session ${attempt.sessionId}`];
+  const lines = [
+    `  ${attempt.number}. ${attempt.result ?? 'running'}${why}, ${took}, $${attempt.cost.toFixed(2)}, session ${attempt.sessionId}`,
+  ];
   if (attempt.message !== null) lines.push(`     ${shown(attempt.message, 200)}`);
   for (const file of attempt.artifacts)
     lines.push(`     ${shown(file.path, 120)}  ${size(file.size)}  sha256 ${file.sha256.slice(0, 12)}`);
-  for (const denial of attempt.denials) lines.push(`     refused: ${shown(`${denial.tool} ${JSON.stringify(denial.input)}`, 120)}`);
+  for (const denial of attempt.denials)
+    lines.push(`     refused: ${shown(`${denial.tool} ${JSON.stringify(denial.input)}`, 120)}`);
   return lines;
 }
 

@@ -38,17 +38,31 @@ export function whyNot(situation: Situation): string {
 
 function whyQueued({ task, role, pauses, workers, running, ahead, now }: Situation): string {
   if (task.availableAt > now) {
-    const reason = task.failures > 0 ? `after a failed attempt (${task.note ?? ''})` : 'because that is when it is due';
+    const reason =
+      task.failures > 0 ? `after a failed attempt (${task.note ?? ''})` : 'because that is when it is due';
     return `It starts ${clock(task.availableAt, now)}, ${reason}.`;
   }
   if (!role) return `Its role ${task.role} does not exist any more: no file .claude/agents/${task.role}.md.`;
-  const pause = pauses.find((each) => [`role:${role.name}`, `budget:${role.name}`].includes(each.scope) || each.scope.startsWith('agent:'));
-  if (pause) return `${pause.scope.replace(/^\w+:/, '')} is paused${pause.until === null ? '' : `, next try ${clock(pause.until, now)}`}: ${pause.message}`;
+  const pause = pauses.find(
+    (each) =>
+      [`role:${role.name}`, `budget:${role.name}`].includes(each.scope) || each.scope.startsWith('agent:'),
+  );
+  if (pause)
+    return `${pause.scope.replace(/^\w+:/, '')} is paused${pause.until === null ? '' : `, next try ${clock(pause.until, now)}`}: ${pause.message}`;
   const serving = workers.filter((worker) => worker.serves.includes(role.name));
-  if (serving.length === 0) return `No running worker serves ${role.name}: start one with npm run worker -- --watch.`;
-  const rivals = running.filter((other) => other.role !== role.name && role.output !== undefined && !role.sharesOutput && role.isolation !== 'folder');
+  if (serving.length === 0)
+    return `No running worker serves ${role.name}: start one with npm run worker -- --watch.`;
+  const rivals = running.filter(
+    (other) =>
+      other.role !== role.name &&
+      role.output !== undefined &&
+      !role.sharesOutput &&
+      role.isolation !== 'folder',
+  );
   const busy = running.filter((other) => other.role === role.name).length;
-  if (ahead > 0) return `${ahead} task${ahead === 1 ? '' : 's'} of ${role.name} come${ahead === 1 ? 's' : ''} before it; ${busy} run${busy === 1 ? 's' : ''} now.`;
-  if (running.length > 0) return `The ${role.lane} lane has no free slot: ${running.length} running${rivals.length > 0 ? ', or another role writes its folder' : ''}.`;
+  if (ahead > 0)
+    return `${ahead} task${ahead === 1 ? '' : 's'} of ${role.name} come${ahead === 1 ? 's' : ''} before it; ${busy} run${busy === 1 ? 's' : ''} now.`;
+  if (running.length > 0)
+    return `The ${role.lane} lane has no free slot: ${running.length} running${rivals.length > 0 ? ', or another role writes its folder' : ''}.`;
   return 'Nothing is in its way; a worker takes it within seconds.';
 }

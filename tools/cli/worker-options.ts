@@ -33,15 +33,31 @@ Examples:
 export function workerCommand(): Command {
   return new Command('agent-worker')
     .description('Takes tasks from your to-do list and has agents do them.')
-    .option('-p, --project <name>', "the project (or role) to serve; repeatable; default: every role's", collect, [])
+    .option(
+      '-p, --project <name>',
+      "the project (or role) to serve; repeatable; default: every role's",
+      collect,
+      [],
+    )
     .option('-w, --watch', 'keep polling until SIGINT or SIGTERM', false)
     .option('--interval <seconds>', 'time between two polls', atLeast(1), 10)
     .addOption(
-      new Option('--queue <name>', 'where tasks come from; default: todoist when a token is set').choices(['todoist', 'local']),
+      new Option('--queue <name>', 'where tasks come from; default: todoist when a token is set').choices([
+        'todoist',
+        'local',
+      ]),
     )
-    .addOption(new Option('--agent <name>', 'who does the work').choices(['claude', 'command', 'sample']).default('claude'))
+    .addOption(
+      new Option('--agent <name>', 'who does the work')
+        .choices(['claude', 'command', 'sample'])
+        .default('claude'),
+    )
     .option('--model <name>', "overrides the roles' model")
-    .option('--timeout <duration>', "overrides the roles' total time of one attempt, e.g. 90s, 15m", durationOf)
+    .option(
+      '--timeout <duration>',
+      "overrides the roles' total time of one attempt, e.g. 90s, 15m",
+      durationOf,
+    )
     .option('--concurrency <n>', 'agents at once in the normal lane (default: 2)', atLeast(1))
     .option('--lanes <slots>', 'agents at once by lane, e.g. fast=2,normal=2,heavy=1', lanesOf)
     .option('--max-attempts <n>', "overrides the roles' attempts", atLeast(1))
@@ -58,9 +74,14 @@ export function workerCommand(): Command {
 export function parseWorkerFlags(argv: readonly string[]): WorkerFlags {
   const command = workerCommand();
   command.parse([...argv], { from: 'user' });
-  const given = command.opts<Omit<WorkerFlags, 'lanes' | 'command'> & { lanes?: Partial<Record<Lane, number>> }>();
+  const given = command.opts<
+    Omit<WorkerFlags, 'lanes' | 'command'> & { lanes?: Partial<Record<Lane, number>> }
+  >();
   if (given.agent === 'command' && command.args.length === 0)
-    throw usage('expected the program after `--` with --agent command', 'agent-worker --agent command -- ./my-agent');
+    throw usage(
+      'expected the program after `--` with --agent command',
+      'agent-worker --agent command -- ./my-agent',
+    );
   if (given.agent !== 'command' && command.args.length > 0)
     throw usage(`unexpected argument: "${command.args[0]}"`, 'a project is named with --project "…"');
   const slots = { fast: 2, normal: given.concurrency ?? 2, heavy: 1, ...given.lanes };
@@ -86,13 +107,15 @@ function atLeast(least: number): (value: string) => number {
 
 function durationOf(value: string): number {
   const ms = parseDuration(value);
-  if (ms === undefined || ms <= 0) throw new InvalidArgumentError(`Expected a duration like 90s, 15m or 2h, got: "${value}".`);
+  if (ms === undefined || ms <= 0)
+    throw new InvalidArgumentError(`Expected a duration like 90s, 15m or 2h, got: "${value}".`);
   return ms;
 }
 
 function dollarsOf(value: string): number {
   const usd = Number(value);
-  if (!(usd > 0) || usd > 1e6) throw new InvalidArgumentError(`Expected an amount in US dollars, got: "${value}".`);
+  if (!(usd > 0) || usd > 1e6)
+    throw new InvalidArgumentError(`Expected an amount in US dollars, got: "${value}".`);
   return usd;
 }
 

@@ -17,12 +17,19 @@ export interface Output {
   stop(): void;
 }
 
-export function startOutput(worker: Worker, flags: OutputFlags, out: NodeJS.WriteStream = process.stdout): Output {
-  const live = flags.watch && !flags.json && out.isTTY ? startLiveView(out, () => standing(worker), worker.now) : undefined;
+export function startOutput(
+  worker: Worker,
+  flags: OutputFlags,
+  out: NodeJS.WriteStream = process.stdout,
+): Output {
+  const live =
+    flags.watch && !flags.json && out.isTTY
+      ? startLiveView(out, () => standing(worker), worker.now)
+      : undefined;
   const print = live ? live.print : (line: string): void => void out.write(`${line}\n`);
   return {
     log(event) {
-      const stamped = { ...event, at: worker.now() } as WorkerEvent;
+      const stamped = { ...event, at: worker.now() };
       if (flags.json) return print(JSON.stringify(stamped));
       const line = plainLine(stamped, flags.verbose);
       if (line !== undefined) print(`${timeOf(stamped.at)}  ${line}`);
@@ -33,18 +40,28 @@ export function startOutput(worker: Worker, flags: OutputFlags, out: NodeJS.Writ
 }
 
 async function standing(worker: Worker): Promise<Standing> {
-  return worker.store.read(async ({ tasks, attempts, pauses }) => {
-    const counts = await tasks.counts();
-    const served = new Set(worker.roles().map((role) => role.name));
-    const count = (state: string): number =>
-      counts.filter((row) => row.state === state && served.has(row.role)).reduce((sum, row) => sum + row.count, 0);
-    const spent = await attempts.costSince(startOfDay(worker.now()));
-    return {
-      running: [...worker.running.values()].map((attempt) => ({ ...attempt, role: attempt.role.name })),
-      waiting: count('queued'),
-      review: count('input_required'),
-      costToday: spent,
-      trouble: (await pauses.list())[0]?.message,
-    };
-  }).catch((error: unknown) => ({ running: [], waiting: 0, review: 0, costToday: 0, trouble: messageOf(error) }));
+  return worker.store
+    .read(async ({ tasks, attempts, pauses }) => {
+      const counts = await tasks.counts();
+      const served = new Set(worker.roles().map((role) => role.name));
+      const count = (state: string): number =>
+        counts
+          .filter((row) => row.state === state && served.has(row.role))
+          .reduce((sum, row) => sum + row.count, 0);
+      const spent = await attempts.costSince(startOfDay(worker.now()));
+      return {
+        running: [...worker.running.values()].map((attempt) => ({ ...attempt, role: attempt.role.name })),
+        waiting: count('queued'),
+        review: count('input_required'),
+        costToday: spent,
+        trouble: (await pauses.list())[0]?.message,
+      };
+    })
+    .catch((error: unknown) => ({
+      running: [],
+      waiting: 0,
+      review: 0,
+      costToday: 0,
+      trouble: messageOf(error),
+    }));
 }

@@ -54,7 +54,11 @@ export interface Project {
   name: string;
 }
 
-export const agentLabels = { completed: 'agent-done', input_required: 'agent-review', failed: 'agent-failed' } as const;
+export const agentLabels = {
+  completed: 'agent-done',
+  input_required: 'agent-review',
+  failed: 'agent-failed',
+} as const;
 export type AgentLabel = (typeof agentLabels)[keyof typeof agentLabels];
 export const allAgentLabels: readonly string[] = Object.values(agentLabels);
 

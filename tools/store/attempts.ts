@@ -40,7 +40,16 @@ export interface Attempt {
 
 export type AttemptEnd = Pick<
   Attempt,
-  'result' | 'failureKind' | 'failureCode' | 'message' | 'spent' | 'cost' | 'turns' | 'denials' | 'artifacts' | 'endedAt'
+  | 'result'
+  | 'failureKind'
+  | 'failureCode'
+  | 'message'
+  | 'spent'
+  | 'cost'
+  | 'turns'
+  | 'denials'
+  | 'artifacts'
+  | 'endedAt'
 >;
 
 export type NewAttempt = Pick<

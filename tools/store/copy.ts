@@ -27,13 +27,28 @@ export async function copyStore(dataDir: string): Promise<Store> {
 }
 
 /** What a plan depends on; events and old attempts stay behind. */
-const tables = ['tasks', 'reports', 'comments', 'items', 'cursors', 'pauses', 'grants', 'settings', 'attempts'];
+const tables = [
+  'tasks',
+  'reports',
+  'comments',
+  'items',
+  'cursors',
+  'pauses',
+  'grants',
+  'settings',
+  'attempts',
+];
 
 function readAll(path: string): { table: string; row: Record<string, unknown> }[] {
   try {
     const database = new DatabaseSync(path, { readOnly: true });
     try {
-      return tables.flatMap((table) => database.prepare(`SELECT * FROM ${table}`).all().map((row) => ({ table, row })));
+      return tables.flatMap((table) =>
+        database
+          .prepare(`SELECT * FROM ${table}`)
+          .all()
+          .map((row) => ({ table, row })),
+      );
     } finally {
       database.close();
     }

@@ -35,7 +35,11 @@ export function mirrorOf(query: Query) {
     },
 
     async item(queue: string, nativeId: string): Promise<TaskSnapshot | undefined> {
-      const rows = await query.all('SELECT snapshot FROM items WHERE queue = ? AND native_id = ?', queue, nativeId);
+      const rows = await query.all(
+        'SELECT snapshot FROM items WHERE queue = ? AND native_id = ?',
+        queue,
+        nativeId,
+      );
       return rows[0] && (JSON.parse(String(rows[0]['snapshot'])) as TaskSnapshot);
     },
 
@@ -50,7 +54,11 @@ export function mirrorOf(query: Query) {
     },
 
     async children(queue: string, parentId: string): Promise<TaskSnapshot[]> {
-      const rows = await query.all('SELECT snapshot FROM items WHERE queue = ? AND parent_id = ?', queue, parentId);
+      const rows = await query.all(
+        'SELECT snapshot FROM items WHERE queue = ? AND parent_id = ?',
+        queue,
+        parentId,
+      );
       return rows
         .map((row) => JSON.parse(String(row['snapshot'])) as TaskSnapshot)
         .sort((a, b) => a.position - b.position);
@@ -74,7 +82,11 @@ export function mirrorOf(query: Query) {
     },
 
     async comment(queue: string, nativeId: string): Promise<Comment | undefined> {
-      const rows = await query.all('SELECT * FROM comments WHERE queue = ? AND native_id = ?', queue, nativeId);
+      const rows = await query.all(
+        'SELECT * FROM comments WHERE queue = ? AND native_id = ?',
+        queue,
+        nativeId,
+      );
       return rows[0] && decode(rows[0]);
     },
 
@@ -108,7 +120,11 @@ export function mirrorOf(query: Query) {
     },
 
     async useComments(queue: string, taskNativeId: string): Promise<void> {
-      await query.run('UPDATE comments SET used = 1 WHERE queue = ? AND task_native_id = ?', queue, taskNativeId);
+      await query.run(
+        'UPDATE comments SET used = 1 WHERE queue = ? AND task_native_id = ?',
+        queue,
+        taskNativeId,
+      );
     },
   };
 }

@@ -32,16 +32,21 @@ export function repairStore(path: string): string {
   rmSync(fresh, { force: true });
   const target = new DatabaseSync(fresh);
   for (const migration of migrations) for (const statement of migration('sqlite')) target.exec(statement);
-  target.exec(`CREATE TABLE schema_version (version BIGINT NOT NULL); INSERT INTO schema_version VALUES (${migrations.length})`);
+  target.exec(
+    `CREATE TABLE schema_version (version BIGINT NOT NULL); INSERT INTO schema_version VALUES (${migrations.length})`,
+  );
   const saved = copyRows(path, target);
   target.close();
-  for (const suffix of ['', '-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
+  for (const suffix of ['', '-wal', '-shm'])
+    if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
   renameSync(fresh, path);
   return `repaired: ${saved}; the damaged file is kept as ${kept}`;
 }
 
 function copyRows(path: string, target: DatabaseSync): string {
-  const names = target.prepare(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`).all();
+  const names = target
+    .prepare(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`)
+    .all();
   target.exec('PRAGMA foreign_keys = OFF');
   const counts: string[] = [];
   for (const { name } of names) {

@@ -75,7 +75,10 @@ export function reportsOf(query: Query) {
       const rows =
         queue === undefined
           ? await query.all(`SELECT COUNT(*) AS count FROM reports WHERE state = 'pending'`)
-          : await query.all(`SELECT COUNT(*) AS count FROM reports WHERE state = 'pending' AND queue = ?`, queue);
+          : await query.all(
+              `SELECT COUNT(*) AS count FROM reports WHERE state = 'pending' AND queue = ?`,
+              queue,
+            );
       return Number(rows[0]?.['count'] ?? 0);
     },
 
@@ -128,7 +131,11 @@ export function reportsOf(query: Query) {
 
     /** Is this comment one of ours? */
     async isOurs(queue: string, nativeId: string): Promise<boolean> {
-      const rows = await query.all('SELECT 1 AS one FROM reports WHERE queue = ? AND native_id = ?', queue, nativeId);
+      const rows = await query.all(
+        'SELECT 1 AS one FROM reports WHERE queue = ? AND native_id = ?',
+        queue,
+        nativeId,
+      );
       return rows.length > 0;
     },
   };
@@ -143,7 +150,8 @@ function decode(row: Row): StoredReport {
     queue: String(row['queue']),
     uuid: String(row['uuid']),
     body: JSON.parse(String(row['body'])) as ReportBody,
-    command: row['command'] === null || row['command'] === undefined ? null : JSON.parse(String(row['command'])),
+    command:
+      row['command'] === null || row['command'] === undefined ? null : JSON.parse(String(row['command'])),
     state: String(row['state']) as StoredReport['state'],
     tries: Number(row['tries']),
     nextAt: Number(row['next_at']),

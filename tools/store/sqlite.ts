@@ -131,14 +131,26 @@ function isBusy(error: unknown): boolean {
 
 /** SQLite's primary result codes (sqlite.org/rescode.html) as ours. */
 const codes: Record<number, [ErrorCode, string, string]> = {
-  5: ['STORE_LOCKED', 'the store is locked by another process', 'agentq doctor   (shows who works on this store)'],
+  5: [
+    'STORE_LOCKED',
+    'the store is locked by another process',
+    'agentq doctor   (shows who works on this store)',
+  ],
   6: ['STORE_LOCKED', 'the store is locked', 'agentq doctor   (shows who works on this store)'],
   8: ['STORE_UNAVAILABLE', 'the store cannot be written', 'make the AGENT_DATA_DIR folder writable'],
-  10: ['STORE_UNAVAILABLE', 'the store could not be read or written', 'check the disk that AGENT_DATA_DIR is on'],
+  10: [
+    'STORE_UNAVAILABLE',
+    'the store could not be read or written',
+    'check the disk that AGENT_DATA_DIR is on',
+  ],
   11: ['STORE_CORRUPT', 'the store file is damaged', 'agentq doctor --repair   (the damaged file is kept)'],
   13: ['STORE_FULL', 'the disk is full', 'free some space; nothing was lost, the worker goes on by itself'],
   14: ['STORE_UNAVAILABLE', 'the store cannot be opened', 'check that AGENT_DATA_DIR exists and is writable'],
-  26: ['STORE_CORRUPT', 'the store file is not a database', 'agentq doctor --repair   (the damaged file is kept)'],
+  26: [
+    'STORE_CORRUPT',
+    'the store file is not a database',
+    'agentq doctor --repair   (the damaged file is kept)',
+  ],
 };
 
 export function toAppError(error: unknown, path?: string): unknown {
@@ -146,7 +158,10 @@ export function toAppError(error: unknown, path?: string): unknown {
   const where = path === undefined ? '' : `: ${path}`;
   const known = codes[errcode(error) ?? -1];
   if (known)
-    return new AppError(known[0], `${known[1]}${where} (${messageOf(error)})`, { hints: [known[2]], cause: error });
+    return new AppError(known[0], `${known[1]}${where} (${messageOf(error)})`, {
+      hints: [known[2]],
+      cause: error,
+    });
   const system = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   if (['EACCES', 'EROFS', 'ENOTDIR', 'EPERM'].includes(system))
     return new AppError('STORE_UNAVAILABLE', `the store cannot be opened${where} (${messageOf(error)})`, {
@@ -154,6 +169,9 @@ export function toAppError(error: unknown, path?: string): unknown {
       cause: error,
     });
   if (system === 'ENOSPC')
-    return new AppError('STORE_FULL', `the disk is full${where}`, { hints: ['free some space'], cause: error });
+    return new AppError('STORE_FULL', `the disk is full${where}`, {
+      hints: ['free some space'],
+      cause: error,
+    });
   return error;
 }

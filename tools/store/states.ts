@@ -35,5 +35,8 @@ export function isLive(state: State): boolean {
 
 export function assertTransition(taskId: string, from: State, to: State): void {
   if (transitions[from].includes(to)) return;
-  throw new AppError('ILLEGAL_TRANSITION', `expected a move allowed from ${from}, got: ${to} (task ${taskId})`);
+  throw new AppError(
+    'ILLEGAL_TRANSITION',
+    `expected a move allowed from ${from}, got: ${to} (task ${taskId})`,
+  );
 }

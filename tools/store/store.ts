@@ -13,12 +13,13 @@ import { mirrorOf } from './mirror.ts';
 import { reportsOf } from './reports.ts';
 import type { Query, Sql } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
+import { taskQueriesOf } from './task-queries.ts';
 import { tasksOf } from './tasks.ts';
 import { grantsOf, pausesOf, settingsOf, workersOf } from './workers.ts';
 
 export function tablesOf(query: Query) {
   return {
-    tasks: tasksOf(query),
+    tasks: { ...tasksOf(query), ...taskQueriesOf(query) },
     attempts: attemptsOf(query),
     events: eventsOf(query),
     reports: reportsOf(query),

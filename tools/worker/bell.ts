@@ -1,8 +1,8 @@
 /** Waiting that can be cut short: by an ended attempt, a ring from another process, a signal. */
 export interface Bell {
-  ring(): void;
+  ring: () => void;
   /** Settles after `ms`, or at once when it has been rung since the last wait. */
-  wait(ms: number): Promise<void>;
+  wait: (ms: number) => Promise<void>;
 }
 
 export function createBell(): Bell {

@@ -31,7 +31,13 @@ export async function claim(worker: Worker, held: readonly Claim[] = []): Promis
     const now = worker.now();
     await tables.tasks.promote(now);
     const money = await openMoney(worker, tables, now);
-    const roles = await withMoney(worker, tables, money, await rolesThatMayRun(worker, tables, held, now), now);
+    const roles = await withMoney(
+      worker,
+      tables,
+      money,
+      await rolesThatMayRun(worker, tables, held, now),
+      now,
+    );
     const best = await bestReady(tables, roles);
     return best && take({ worker, tables, money, now }, best);
   });
@@ -48,19 +54,28 @@ interface Money {
 }
 
 async function openMoney(worker: Worker, tables: Tables, now: number): Promise<Money> {
-  const capped = worker.options.dailyBudgetUsd !== undefined || worker.roles().some((role) => role.dailyBudgetUsd !== undefined);
+  const capped =
+    worker.options.dailyBudgetUsd !== undefined ||
+    worker.roles().some((role) => role.dailyBudgetUsd !== undefined);
   const spent = capped ? await tables.attempts.spentSince(startOfDay(now)) : new Map<string, number>();
   const total = [...spent.values()].reduce((sum, usd) => sum + usd, 0);
   return {
     left(role) {
-      const ofRole = role.dailyBudgetUsd === undefined ? undefined : role.dailyBudgetUsd - (spent.get(role.name) ?? 0);
-      const ofWorker = worker.options.dailyBudgetUsd === undefined ? undefined : worker.options.dailyBudgetUsd - total;
+      const ofRole =
+        role.dailyBudgetUsd === undefined ? undefined : role.dailyBudgetUsd - (spent.get(role.name) ?? 0);
+      const ofWorker =
+        worker.options.dailyBudgetUsd === undefined ? undefined : worker.options.dailyBudgetUsd - total;
       return smallest(ofRole, ofWorker);
     },
   };
 }
 
-async function rolesThatMayRun(worker: Worker, tables: Tables, held: readonly Claim[], now: number): Promise<Role[]> {
+async function rolesThatMayRun(
+  worker: Worker,
+  tables: Tables,
+  held: readonly Claim[],
+  now: number,
+): Promise<Role[]> {
   const running = await tables.tasks.running();
   const pauses = await tables.pauses.list();
   return worker.roles().filter((role) => {
@@ -74,7 +89,13 @@ async function rolesThatMayRun(worker: Worker, tables: Tables, held: readonly Cl
 export const leastUsd = 0.005;
 
 /** Roles whose day is not spent. Of one that is, the first waiting task is told so, once a day. */
-async function withMoney(worker: Worker, tables: Tables, money: Money, roles: Role[], now: number): Promise<Role[]> {
+async function withMoney(
+  worker: Worker,
+  tables: Tables,
+  money: Money,
+  roles: Role[],
+  now: number,
+): Promise<Role[]> {
   const able: Role[] = [];
   for (const role of roles) {
     const left = money.left(role);
@@ -135,7 +156,10 @@ function folderBusy(worker: Worker, role: Role, running: readonly Task[]): boole
   });
 }
 
-async function bestReady(tables: Tables, roles: readonly Role[]): Promise<{ task: Task; role: Role } | undefined> {
+async function bestReady(
+  tables: Tables,
+  roles: readonly Role[],
+): Promise<{ task: Task; role: Role } | undefined> {
   let best: { task: Task; role: Role } | undefined;
   for (const role of roles) {
     const task = await tables.tasks.firstReady(role.name);
@@ -145,7 +169,8 @@ async function bestReady(tables: Tables, roles: readonly Role[]): Promise<{ task
 }
 
 function ranksBefore(a: Task, b: Task): boolean {
-  for (const key of ['ordinal', 'priority', 'dueAt', 'position'] as const) if (a[key] !== b[key]) return a[key] < b[key];
+  for (const key of ['ordinal', 'priority', 'dueAt', 'position'] as const)
+    if (a[key] !== b[key]) return a[key] < b[key];
   return a.id < b.id;
 }
 

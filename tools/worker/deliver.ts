@@ -26,7 +26,8 @@ async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): P
     crashPoint('report-sent');
     await mark(worker, queue, report, receipt);
     crashPoint('report-marked');
-    if (receipt.status === 'sent') worker.log({ type: 'report_sent', taskId: report.taskId, kind: report.body.kind });
+    if (receipt.status === 'sent')
+      worker.log({ type: 'report_sent', taskId: report.taskId, kind: report.body.kind });
   } catch (error) {
     await postponeOrDrop(worker, report, error);
     if (isRetryable(error) || (error instanceof AppError && error.code === 'QUEUE_AUTH')) throw error;

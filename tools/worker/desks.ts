@@ -20,9 +20,13 @@ export function planDesks(roles: readonly Role[], projects: readonly Project[]):
     const [project, second] = matches;
     if (!project) plan.missing.push(role);
     else if (second)
-      throw new AppError('NO_PROJECT', `expected one project named "${role.project}", got: ${matches.length}`, {
-        hints: [`rename all but one of them, or change worker.project in ${role.file}`],
-      });
+      throw new AppError(
+        'NO_PROJECT',
+        `expected one project named "${role.project}", got: ${matches.length}`,
+        {
+          hints: [`rename all but one of them, or change worker.project in ${role.file}`],
+        },
+      );
     else {
       plan.desks.set(project.id, role);
       plan.projects.push(project);
@@ -37,7 +41,9 @@ export function rolesFor(roles: readonly Role[], names: readonly string[]): Role
   return names.map((name) => {
     const role = roles.find((known) => same(known.project ?? '', name) || same(known.name, name));
     if (role) return role;
-    const known = roles.flatMap((each) => (each.project === undefined ? [] : [`"${each.project}" (${each.file})`]));
+    const known = roles.flatMap((each) =>
+      each.project === undefined ? [] : [`"${each.project}" (${each.file})`],
+    );
     throw new AppError('NO_PROJECT', `expected the project of a role, got: "${name}"`, {
       hints: [
         `projects that have a role: ${known.join(', ') || 'none'}`,

@@ -39,7 +39,11 @@ export function decide(change: Change): Decision {
   }
   if (!task) return firstSight(after, change.now);
   if (change.newDesk !== undefined && ours(after.labels).length === 0)
-    return { action: 'rerun', why: `it was moved to ${change.newDesk}`, availableAt: dueLater(after, change.now) };
+    return {
+      action: 'rerun',
+      why: `it was moved to ${change.newDesk}`,
+      availableAt: dueLater(after, change.now),
+    };
   if (task.state === 'cancelled') return returned(change);
   const occurrence = nextOccurrence(change, task);
   if (occurrence) return occurrence;
@@ -72,8 +76,13 @@ function returned({ before, after, now }: Change): Decision {
 
 /** Recurring tasks are schedules: closing one moves the due date on, and the next occurrence is new work. */
 function nextOccurrence({ after, now }: Change, task: Task): Decision | undefined {
-  if (!after.due?.recurring || task.occurrence === null || task.occurrence === after.due.date) return undefined;
-  return { action: 'rerun', why: `the next occurrence is due ${after.due.date}`, availableAt: dueLater(after, now) };
+  if (!after.due?.recurring || task.occurrence === null || task.occurrence === after.due.date)
+    return undefined;
+  return {
+    action: 'rerun',
+    why: `the next occurrence is due ${after.due.date}`,
+    availableAt: dueLater(after, now),
+  };
 }
 
 function queuedTask({ before, after, labelPending }: Change): Decision {

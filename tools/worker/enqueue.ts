@@ -6,7 +6,9 @@ import type { Tables } from '../store/store.ts';
 import { noDue, ordinalOf, type Task, type TaskMeta, type TaskPatch, type Turn } from '../store/tasks.ts';
 
 export function contentHash(title: string, description: string): string {
-  return createHash('sha256').update(JSON.stringify([title, description])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([title, description]))
+    .digest('hex');
 }
 
 export interface NewTask {
@@ -117,7 +119,13 @@ export interface Again {
 }
 
 /** A new round for a task that had come to rest. Takes our label off, and tells nothing else. */
-export async function again(tables: Tables, task: Task, role: Role | undefined, how: Again, now: number): Promise<void> {
+export async function again(
+  tables: Tables,
+  task: Task,
+  role: Role | undefined,
+  how: Again,
+  now: number,
+): Promise<void> {
   const meta: TaskMeta = { ...task.meta, crashes: 0, evidenceRetried: false, costAtRound: task.cost };
   delete meta.asked;
   delete meta.askedHash;

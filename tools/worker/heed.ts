@@ -16,7 +16,8 @@ export async function heed(
   role: Role | undefined,
   now: number,
 ): Promise<string | undefined> {
-  if (task.state !== 'completed' && task.state !== 'failed' && task.state !== 'input_required') return undefined;
+  if (task.state !== 'completed' && task.state !== 'failed' && task.state !== 'input_required')
+    return undefined;
   const comments = await tables.mirror.comments(task.queue, task.nativeId);
   const unused = comments.filter((comment) => comment.author === 'human' && !comment.used);
   const reading = readComments(task, unused, role?.rounds ?? 5);

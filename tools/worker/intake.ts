@@ -26,7 +26,10 @@ export async function intake(worker: Worker, queue: Queue, desks: Desks): Promis
     known: await mirror.itemIds(queue.name),
   }));
   const delta = await queue.poll(before.cursor, before.known);
-  const comments = [...delta.comments, ...(await missingComments(worker, queue, delta, before.cursor === undefined))];
+  const comments = [
+    ...delta.comments,
+    ...(await missingComments(worker, queue, delta, before.cursor === undefined)),
+  ];
   crashPoint('polled');
   const events = await worker.store.transaction((tables) =>
     apply({ worker, tables, queue, desks, delta: { ...delta, comments }, since: before.cursor }),
@@ -52,14 +55,19 @@ function giveWay(worker: Worker, comments: readonly CommentSnapshot[]): void {
     if (other?.since === undefined || other.storeId === worker.store.id) continue;
     // Todoist's clock is not ours; a minute is more than clocks that are kept right differ by.
     if (comment.postedAt < worker.startedAt - 60_000) continue;
-    const first = other.since < worker.startedAt || (other.since === worker.startedAt && other.storeId < worker.store.id);
+    const first =
+      other.since < worker.startedAt || (other.since === worker.startedAt && other.storeId < worker.store.id);
     if (!first) continue;
-    throw new AppError('QUEUE_TAKEN', `another worker (store ${other.storeId}) is already working on this project`, {
-      hints: [
-        'stop one of the two; this one has stopped, and nothing was lost',
-        'to share the work, give both the same AGENT_DATA_DIR',
-      ],
-    });
+    throw new AppError(
+      'QUEUE_TAKEN',
+      `another worker (store ${other.storeId}) is already working on this project`,
+      {
+        hints: [
+          'stop one of the two; this one has stopped, and nothing was lost',
+          'to share the work, give both the same AGENT_DATA_DIR',
+        ],
+      },
+    );
   }
 }
 
@@ -102,12 +110,18 @@ async function apply(batch: Batch): Promise<NewWorkerEvent[]> {
   if (delta.full) await forgetMissing(batch);
   // Comments first: a new task's prompt, and an answer's turn, are made of them.
   const talked = new Set<string>();
-  for (const comment of delta.comments) if (await storeComment(batch, comment)) talked.add(comment.taskNativeId);
+  for (const comment of delta.comments)
+    if (await storeComment(batch, comment)) talked.add(comment.taskNativeId);
   for (const item of delta.tasks) events.push(...(await applyItem(batch, item)));
   for (const nativeId of talked) {
     const task = await tables.tasks.byNativeId(queue.name, nativeId);
     if (!task) continue;
-    const why = await heed(tables, task, [...desks.values()].find((role) => role.name === task.role), worker.now());
+    const why = await heed(
+      tables,
+      task,
+      [...desks.values()].find((role) => role.name === task.role),
+      worker.now(),
+    );
     if (why !== undefined)
       events.push({ type: 'task_queued', taskId: task.id, role: task.role, title: task.title, why });
   }
@@ -129,7 +143,10 @@ async function storeComment({ tables, queue }: Batch, comment: CommentSnapshot):
     await tables.mirror.removeComment(queue.name, comment.nativeId);
     return false;
   }
-  const own = (await tables.reports.isOurs(queue.name, comment.nativeId)) || signedBy(comment.text) !== undefined;
+  const signed = signedBy(comment.text);
+  // A "working on it" is no part of the thread, whoever wrote it.
+  if (signed?.since !== undefined) return false;
+  const own = signed !== undefined || (await tables.reports.isOurs(queue.name, comment.nativeId));
   const known = await tables.mirror.comment(queue.name, comment.nativeId);
   await tables.mirror.saveComment({
     queue: queue.name,
@@ -194,7 +211,8 @@ async function carryOut(batch: Batch, { decision, after, task, role }: Case): Pr
     case 'cancel':
       return task ? [await cancel(tables, task, decision.why, now)] : [];
     case 'update':
-      if (task && role && task.state !== 'running') await tables.tasks.patch(task.id, editsFrom(after, task, role), now);
+      if (task && role && task.state !== 'running')
+        await tables.tasks.patch(task.id, editsFrom(after, task, role), now);
       return [];
     case 'rerun': {
       if (!task || !role) return [];
@@ -205,11 +223,19 @@ async function carryOut(batch: Batch, { decision, after, task, role }: Case): Pr
         tables,
         resting,
         role,
-        { turn: { kind: 'start' }, why: decision.why, afresh: true, availableAt: decision.availableAt, patch },
+        {
+          turn: { kind: 'start' },
+          why: decision.why,
+          afresh: true,
+          availableAt: decision.availableAt,
+          patch,
+        },
         now,
       );
       await tables.mirror.useComments(queue.name, after.nativeId);
-      return [{ type: 'task_queued', taskId: task.id, role: role.name, title: task.title, why: decision.why }];
+      return [
+        { type: 'task_queued', taskId: task.id, role: role.name, title: task.title, why: decision.why },
+      ];
     }
   }
 }

@@ -79,7 +79,8 @@ async function atRest(worker: Worker, lines: readonly QueueLine[]): Promise<bool
   if (worker.running.size > 0) return false;
   const due = await worker.store.read(async ({ reports }) => {
     for (const line of lines)
-      if (line.trouble() === undefined && (await reports.due(line.queue.name, worker.now())).length > 0) return true;
+      if (line.trouble() === undefined && (await reports.due(line.queue.name, worker.now())).length > 0)
+        return true;
     return false;
   });
   return !due;
@@ -88,7 +89,11 @@ async function atRest(worker: Worker, lines: readonly QueueLine[]): Promise<bool
 async function untilNext(worker: Worker, lines: readonly QueueLine[]): Promise<number> {
   const now = worker.now();
   const delayed = await worker.store.read(({ tasks }) => tasks.nextAvailableAt()).catch(() => undefined);
-  const next = Math.min(now + 5000, delayed ?? Number.POSITIVE_INFINITY, ...lines.map((line) => line.nextAt()));
+  const next = Math.min(
+    now + 5000,
+    delayed ?? Number.POSITIVE_INFINITY,
+    ...lines.map((line) => line.nextAt()),
+  );
   return Math.max(20, next - now);
 }
 
@@ -96,16 +101,22 @@ async function assertDelivered(worker: Worker, lines: readonly QueueLine[]): Pro
   const left = await worker.store.read(({ reports }) => reports.pending());
   const why = lines.map((line) => line.trouble()).find((text) => text !== undefined);
   if (left === 0 || why === undefined) return;
-  throw new AppError('QUEUE_UNAVAILABLE', `${left} report${left === 1 ? '' : 's'} could not be delivered: ${why}`, {
-    hints: ['nothing is lost: they are stored, and the next run delivers them'],
-  });
+  throw new AppError(
+    'QUEUE_UNAVAILABLE',
+    `${left} report${left === 1 ? '' : 's'} could not be delivered: ${why}`,
+    {
+      hints: ['nothing is lost: they are stored, and the next run delivers them'],
+    },
+  );
 }
 
 /** Says "I am alive" on a timer of its own, whatever the loop is busy with. */
 function startHeart(worker: Worker, bell: Bell): () => void {
   const beat = async (): Promise<void> => {
     const { leaseMs } = worker.options;
-    const known = await worker.store.transaction(({ workers }) => workers.heartbeat(worker.id, worker.now(), leaseMs));
+    const known = await worker.store.transaction(({ workers }) =>
+      workers.heartbeat(worker.id, worker.now(), leaseMs),
+    );
     if (known) return;
     // Others took us for dead (a machine that slept): what they took back is theirs; we go on as a new worker.
     await worker.store.transaction(({ workers }) => workers.register(thisProcess(worker)));

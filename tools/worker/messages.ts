@@ -33,14 +33,21 @@ export function done(outcome: Outcome, ending: Ending): string {
   );
 }
 
-export function decisionNeeded(input: { title: string; outcome: Partial<Outcome>; why: string; ask: string }, ending: Ending): string {
+export function decisionNeeded(
+  input: { title: string; outcome: Partial<Outcome>; why: string; ask: string },
+  ending: Ending,
+): string {
   const { outcome } = input;
   const parts = [`🙋 ${input.title}`];
   if (outcome.proposal) parts.push(`**Proposed**\n${clean(outcome.proposal)}`);
   if (outcome.evidence) parts.push(`**Evidence**\n${clean(outcome.evidence)}`);
   parts.push(`**Why it needs you**\n${clean(outcome.reason ?? input.why)}`);
   parts.push(`**To decide**\n${clean(outcome.decision ?? input.ask)}`);
-  return assemble(parts, ending, 'Answer in a comment and the work goes on from here. Closing the task cancels it.');
+  return assemble(
+    parts,
+    ending,
+    'Answer in a comment and the work goes on from here. Closing the task cancels it.',
+  );
 }
 
 export function blocked(rules: readonly string[], failure: Failure, ending: Ending): string {
@@ -57,11 +64,16 @@ export function blocked(rules: readonly string[], failure: Failure, ending: Endi
   );
 }
 
-export function failed(input: { failure: Failure; attempts: number; history: readonly string[] }, ending: Ending): string {
+export function failed(
+  input: { failure: Failure; attempts: number; history: readonly string[] },
+  ending: Ending,
+): string {
   const parts = [`❌ This did not work. ${clean(input.failure.message)}`];
   if (input.failure.kind === 'deadline') parts[0] = `⏰ ${clean(input.failure.message)}`;
   if (input.history.length > 1)
-    parts.push(`**What was tried**\n${input.history.map((line, index) => `${index + 1}. ${clean(line)}`).join('\n')}`);
+    parts.push(
+      `**What was tried**\n${input.history.map((line, index) => `${index + 1}. ${clean(line)}`).join('\n')}`,
+    );
   return assemble(
     parts,
     ending,
@@ -95,15 +107,26 @@ export function textChanged(): string {
 function assemble(parts: string[], ending: Ending, next: string): string {
   const tail: string[] = [];
   if (ending.artifacts.length > 0)
-    tail.push(`**Files**\n${ending.artifacts.slice(0, 20).map((file) => `- ${clean(file.path)} (${size(file.size)})`).join('\n')}`);
+    tail.push(
+      `**Files**\n${ending.artifacts
+        .slice(0, 20)
+        .map((file) => `- ${clean(file.path)} (${size(file.size)})`)
+        .join('\n')}`,
+    );
   if (ending.denials.length > 0)
-    tail.push(`**Refused**\n${ending.denials.slice(0, 10).map((denial) => `- ${clean(ruleOf(denial)).slice(0, 200)}`).join('\n')}`);
+    tail.push(
+      `**Refused**\n${ending.denials
+        .slice(0, 10)
+        .map((denial) => `- ${clean(ruleOf(denial)).slice(0, 200)}`)
+        .join('\n')}`,
+    );
   const cost = ending.costUsd > 0 ? `, $${ending.costUsd.toFixed(2)}` : '';
   tail.push(`${duration(ending.durationMs)}${cost}`, next);
   const head = cut(parts.join('\n\n'), maxComment / 2);
   const foot = cut(tail.join('\n\n'), 4000);
   const room = maxComment - head.length - foot.length - 400;
-  const draft = ending.draft === undefined || room < 200 ? [] : ['---', cut(clean(ending.draft).trim(), room), '---'];
+  const draft =
+    ending.draft === undefined || room < 200 ? [] : ['---', cut(clean(ending.draft).trim(), room), '---'];
   return [head, ...draft, foot].join('\n\n');
 }
 
@@ -118,7 +141,10 @@ export function cut(text: string, max: number): string {
 
 /** A refused call in permission-rule syntax: exact for a shell command, by path for a file tool. */
 export function ruleOf(denial: Denial): string {
-  const input = typeof denial.input === 'object' && denial.input !== null ? (denial.input as Record<string, unknown>) : {};
+  const input =
+    typeof denial.input === 'object' && denial.input !== null
+      ? (denial.input as Record<string, unknown>)
+      : {};
   const argument = input['command'] ?? input['file_path'] ?? input['path'] ?? input['url'] ?? input['query'];
   return typeof argument === 'string' ? `${denial.tool}(${argument})` : denial.tool;
 }

@@ -13,7 +13,9 @@ export function watchPauses(worker: Worker): PauseWatch {
   let hashes = new Map(worker.roles().map((role) => [role.name, role.hash]));
 
   async function release(scope: string): Promise<void> {
-    const pause = await worker.store.read(async ({ pauses }) => (await pauses.list()).find((each) => each.scope === scope));
+    const pause = await worker.store.read(async ({ pauses }) =>
+      (await pauses.list()).find((each) => each.scope === scope),
+    );
     if (!pause) return;
     await worker.store.transaction(({ pauses }) => pauses.release(scope, worker.now()));
   }

@@ -38,7 +38,13 @@ export function createProgress(worker: Worker, wake: () => void, everyMs = 60_00
 
   const edit = (task: Task, text: string): Promise<void> => {
     const sending = send(task, text)
-      .catch((error: unknown) => worker.log({ type: 'warning', text: `a progress note was not shown: ${messageOf(error)}`, hints: [] }))
+      .catch((error: unknown) =>
+        worker.log({
+          type: 'warning',
+          text: `a progress note was not shown: ${messageOf(error)}`,
+          hints: [],
+        }),
+      )
       .finally(() => underWay.delete(sending));
     underWay.add(sending);
     return sending;

@@ -31,7 +31,8 @@ export function buildPrompt(input: PromptInput): string {
   const parts = [firstLine];
   const opening = input.resume ? resumed(input) : undefined;
   parts.push(opening ?? whole(input));
-  if (input.resume && opening !== undefined && input.task.turn.kind !== 'start') parts.push(turnText(input.task));
+  if (input.resume && opening !== undefined && input.task.turn.kind !== 'start')
+    parts.push(turnText(input.task));
   if (opening !== undefined && input.unheard.length > 0)
     parts.push(`New comments on the task since then:\n${input.unheard.map(spoken).join('\n\n')}`);
   parts.push(limits(input));
@@ -44,7 +45,9 @@ export function buildContext(input: Pick<PromptInput, 'task' | 'subtasks' | 'com
   const parts = [`# ${oneLine(task.title)}`];
   if (task.description.trim() !== '') parts.push(task.description.trim());
   if (input.subtasks.length > 0)
-    parts.push(`## Sub-tasks\n${input.subtasks.map(({ title, done }) => `- [${done ? 'x' : ' '}] ${oneLine(title)}`).join('\n')}`);
+    parts.push(
+      `## Sub-tasks\n${input.subtasks.map(({ title, done }) => `- [${done ? 'x' : ' '}] ${oneLine(title)}`).join('\n')}`,
+    );
   const talk = input.comments.map(spoken).filter((text) => text !== '');
   if (talk.length > 0) parts.push(`## Comments\n${talk.join('\n\n')}`);
   if (input.diff !== undefined) parts.push(`## Changes of the branch\n\n${input.diff}`);
@@ -53,7 +56,8 @@ export function buildContext(input: Pick<PromptInput, 'task' | 'subtasks' | 'com
 
 function spoken(comment: Comment): string {
   const who = comment.author === 'human' ? 'Person' : 'You, earlier';
-  const file = comment.attachment === null ? '' : `\n[attached file, name only: ${oneLine(comment.attachment)}]`;
+  const file =
+    comment.attachment === null ? '' : `\n[attached file, name only: ${oneLine(comment.attachment)}]`;
   const text = comment.author === 'worker' ? withoutSignature(comment.text) : comment.text;
   return `${who}: ${text.trim()}${file}`;
 }
@@ -67,7 +71,9 @@ function whole(input: PromptInput): string {
     `Task id: ${input.task.id}`,
   ];
   if (input.task.turn.kind !== 'start') {
-    parts.push('This task has been worked on before, in a session that is no longer there; the comments tell what happened.');
+    parts.push(
+      'This task has been worked on before, in a session that is no longer there; the comments tell what happened.',
+    );
     parts.push(turnText(input.task));
   }
   if (input.previous) parts.push(lastTime(input.previous));
@@ -77,7 +83,8 @@ function whole(input: PromptInput): string {
 function resumed(input: PromptInput): string | undefined {
   if (input.previous?.kind === 'no_evidence')
     return `Your work was checked and does not stand yet: ${input.previous.message} Mend exactly that, then report again with every file you made.`;
-  if (input.previous) return `The last run was interrupted (${input.previous.message}) Go on where you stopped; look at the files first, some may be half written.`;
+  if (input.previous)
+    return `The last run was interrupted (${input.previous.message}) Go on where you stopped; look at the files first, some may be half written.`;
   return input.task.turn.kind === 'start' ? undefined : 'The task goes on in this session.';
 }
 
@@ -106,7 +113,9 @@ function lastTime(failure: Failure): string {
 }
 
 function limits(input: PromptInput): string {
-  const hurry = input.tight ? ' That is less than such a task usually takes: deliver something useful early.' : '';
+  const hurry = input.tight
+    ? ' That is less than such a task usually takes: deliver something useful early.'
+    : '';
   return `You have ${duration(input.timeLeftMs)} for this.${hurry} Nobody can answer while you work.`;
 }
 

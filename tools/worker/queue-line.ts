@@ -60,11 +60,13 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
   }
 
   function down(error: unknown): void {
-    if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_') || error.code === 'QUEUE_TAKEN') throw error;
+    if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_') || error.code === 'QUEUE_TAKEN')
+      throw error;
     failures += 1;
     const wait = backoff(failures, queueBackoff, worker.random()) * worker.options.patience;
     nextPollAt = Math.max(worker.now() + wait, error.retryAt ?? 0);
-    if (problem === undefined) worker.log({ type: 'queue_down', queue: queue.name, text: error.message, retryAt: nextPollAt });
+    if (problem === undefined)
+      worker.log({ type: 'queue_down', queue: queue.name, text: error.message, retryAt: nextPollAt });
     problem = error.message;
   }
 

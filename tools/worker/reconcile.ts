@@ -66,7 +66,8 @@ async function takeBack(worker: Worker): Promise<void> {
 
 async function recover(worker: Worker, tables: Tables, seen: Task): Promise<void> {
   const task = await tables.tasks.get(seen.id);
-  if (!task || task.state !== 'running' || task.attemptId !== seen.attemptId || task.attemptId === null) return;
+  if (!task || task.state !== 'running' || task.attemptId !== seen.attemptId || task.attemptId === null)
+    return;
   const attempt = await tables.attempts.get(task.attemptId);
   const now = worker.now();
   const crashes = (task.meta.crashes ?? 0) + 1;
@@ -81,7 +82,13 @@ async function recover(worker: Worker, tables: Tables, seen: Task): Promise<void
   };
   if (crashes <= maxCrashes) {
     await tables.tasks.move(task, 'queued', { ...carried, availableAt: 0, note: 'its worker was gone' }, now);
-    worker.log({ type: 'task_queued', taskId: task.id, role: task.role, title: task.title, why: 'its worker was gone' });
+    worker.log({
+      type: 'task_queued',
+      taskId: task.id,
+      role: task.role,
+      title: task.title,
+      why: 'its worker was gone',
+    });
     return;
   }
   const message = `The worker has died ${crashes} times while working on this; the task may be the cause.`;
@@ -113,11 +120,20 @@ async function expire(worker: Worker): Promise<void> {
       const now = worker.now();
       if (!task || task.deadlineAt === null || task.deadlineAt > now) return undefined;
       // A running agent of ours ends by its own clock and settles with what it has; a second later it is overdue.
-      if (task.state === 'running' && (task.workerId === worker.id || now < task.deadlineAt + 60_000)) return undefined;
+      if (task.state === 'running' && (task.workerId === worker.id || now < task.deadlineAt + 60_000))
+        return undefined;
       if (task.state !== 'queued' && task.state !== 'waiting') return undefined;
-      const when = new Date(task.deadlineAt).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+      const when = new Date(task.deadlineAt).toLocaleString('en-GB', {
+        dateStyle: 'medium',
+        timeStyle: 'short',
+      });
       const message = `This was to be done by ${when}, and that has passed before it could start. It was not run.`;
-      await tables.tasks.move(task, 'failed', { note: message, failureKind: 'deadline', availableAt: 0 }, now);
+      await tables.tasks.move(
+        task,
+        'failed',
+        { note: message, failureKind: 'deadline', availableAt: 0 },
+        now,
+      );
       await bury(worker, tables, task, message, 0, 'deadline');
       return task;
     });
@@ -146,12 +162,24 @@ async function bury(
   const now = worker.now();
   const text = say.failed(
     { failure: { kind, code: kind, message }, attempts: 1, history: [] },
-    { durationMs: now - task.enqueuedAt, costUsd: task.cost + cost, artifacts: [], draft: undefined, denials: [] },
+    {
+      durationMs: now - task.enqueuedAt,
+      costUsd: task.cost + cost,
+      artifacts: [],
+      draft: undefined,
+      denials: [],
+    },
   );
   const about = { taskId: task.id, attemptId: task.attemptId, queue: task.queue };
   const id = `${task.id}:r${task.round}:dead`;
-  await tables.reports.add({ ...about, id, body: { kind: 'comment', text: text + signature(worker.store.id) } }, now);
-  await tables.reports.add({ ...about, id: `${id}:label`, body: { kind: 'label', label: agentLabels.failed } }, now);
+  await tables.reports.add(
+    { ...about, id, body: { kind: 'comment', text: text + signature(worker.store.id) } },
+    now,
+  );
+  await tables.reports.add(
+    { ...about, id: `${id}:label`, body: { kind: 'label', label: agentLabels.failed } },
+    now,
+  );
 }
 
 /** An agent whose task was cancelled, or taken over by another worker, is stopped, and nothing it did is told. */

@@ -37,7 +37,10 @@ export function startAttempt(worker: Worker, claim: Claim, progress: Progress): 
       worker.log({
         type: 'warning',
         text: `${claim.task.title}: ${messageOf(error)}`,
-        hints: error instanceof AppError ? error.hints : ['the task stays claimed until its lease ends, then runs again'],
+        hints:
+          error instanceof AppError
+            ? error.hints
+            : ['the task stays claimed until its lease ends, then runs again'],
       });
     })
     .finally(() => worker.running.delete(claim.attemptId));
@@ -118,14 +121,21 @@ async function prepareAttempt(run: Run): Promise<Prepared> {
   if (failure) return { failure };
   try {
     const branch = fieldsOf(task.description).get('branch');
-    const places = await prepare(worker.workspace, { taskId: task.id, attemptId: claim.attemptId, role, branch });
+    const places = await prepare(worker.workspace, {
+      taskId: task.id,
+      attemptId: claim.attemptId,
+      role,
+      branch,
+    });
     const input = await gather(worker, claim, places.diff);
     writeContext(places.contextFile, `${buildContext(input)}\n`);
     return { places, request: requestFor(worker, claim, places, buildPrompt(input)) };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const kind = error.code === 'BAD_INPUT' ? 'invalid_input' : 'setup';
-    return { failure: { kind, code: error.code.toLowerCase(), message: [error.message, ...error.hints].join('. ') } };
+    return {
+      failure: { kind, code: error.code.toLowerCase(), message: [error.message, ...error.hints].join('. ') },
+    };
   }
 }
 
@@ -139,7 +149,11 @@ export function cannotStart({ task, role, budgetUsd }: Claim): Failure | undefin
   }
   if (budgetUsd === undefined || budgetUsd >= leastUsd) return undefined;
   const spent = task.cost.toFixed(2);
-  return { kind: 'budget', code: 'budget_used_up', message: `The task's budget is used up ($${spent} spent).` };
+  return {
+    kind: 'budget',
+    code: 'budget_used_up',
+    message: `The task's budget is used up ($${spent} spent).`,
+  };
 }
 
 /** Everything the prompt is made of, as it is now. */
@@ -151,7 +165,9 @@ export async function gather(worker: Worker, claim: Claim, diff: string | undefi
     const comments = await mirror.comments(task.queue, task.nativeId);
     // From here on these comments have been heard; later ones are a turn of their own.
     await mirror.useComments(task.queue, task.nativeId);
-    const last = (await attempts.list(task.id)).filter((attempt) => attempt.round === task.round && attempt.endedAt !== null).at(-1);
+    const last = (await attempts.list(task.id))
+      .filter((attempt) => attempt.round === task.round && attempt.endedAt !== null)
+      .at(-1);
     const usual = median(await attempts.durations(role.name));
     const timeLeftMs = timeLimit(worker, claim, now).ms;
     return {
@@ -161,7 +177,11 @@ export async function gather(worker: Worker, claim: Claim, diff: string | undefi
       unheard: comments.filter((comment) => comment.author === 'human' && !comment.used),
       resume: claim.resume,
       previous: last?.failureKind
-        ? { kind: last.failureKind as Failure['kind'], code: last.failureCode ?? '', message: last.message ?? '' }
+        ? {
+            kind: last.failureKind as Failure['kind'],
+            code: last.failureCode ?? '',
+            message: last.message ?? '',
+          }
         : undefined,
       timeLeftMs,
       tight: usual !== undefined && timeLeftMs < usual,
@@ -207,12 +227,19 @@ export function requestFor(worker: Worker, claim: Claim, places: Places, prompt:
 /** One comment a round, edited in place from then on. */
 export async function sayWorking(worker: Worker, claim: Claim, progress: Progress): Promise<void> {
   const { task } = claim;
-  const text = workingOnIt({ attempt: claim.task.failures + 1 }) + signature(worker.store.id, worker.startedAt);
+  const text =
+    workingOnIt({ attempt: claim.task.failures + 1 }) + signature(worker.store.id, worker.startedAt);
   const id = progressId(task.id, task.round);
   const isNew = await worker.store.transaction(async ({ reports }) => {
     const known = await reports.get(id);
     await reports.add(
-      { id, taskId: task.id, attemptId: claim.attemptId, queue: task.queue, body: { kind: 'progress', text } },
+      {
+        id,
+        taskId: task.id,
+        attemptId: claim.attemptId,
+        queue: task.queue,
+        body: { kind: 'progress', text },
+      },
       worker.now(),
     );
     return known === undefined;
@@ -226,21 +253,28 @@ function recordSteps({ worker, claim, progress, running }: Run) {
   let kept = 0;
   let tail = Promise.resolve();
   const store = (work: Parameters<Worker['store']['transaction']>[0]): void => {
-    tail = tail.then(() => worker.store.transaction(work)).then(
-      () => undefined,
-      (error: unknown) => worker.log({ type: 'warning', text: `a step was not stored: ${messageOf(error)}`, hints: [] }),
-    );
+    tail = tail
+      .then(() => worker.store.transaction(work))
+      .then(
+        () => undefined,
+        (error: unknown) =>
+          worker.log({ type: 'warning', text: `a step was not stored: ${messageOf(error)}`, hints: [] }),
+      );
   };
   const append = (type: string, data: Record<string, unknown>): void => {
     kept += 1;
     if (kept > maxStepsPerAttempt) return;
     const at = worker.now();
-    store(({ events }) => events.append({ taskId: claim.task.id, attemptId: claim.attemptId, at, type, data }));
+    store(({ events }) =>
+      events.append({ taskId: claim.task.id, attemptId: claim.attemptId, at, type, data }),
+    );
   };
   const onEvent = (event: AgentEvent): void => {
     switch (event.type) {
       case 'started':
-        store(({ attempts }) => attempts.process(claim.attemptId, event.pid, processStartTime(event.pid) ?? ''));
+        store(({ attempts }) =>
+          attempts.process(claim.attemptId, event.pid, processStartTime(event.pid) ?? ''),
+        );
         crashPoint('agent-started');
         return;
       case 'cost':

@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import type { AgentResult } from '../agents/agent.ts';
-import type { Artifact, Attempt } from '../store/attempts.ts';
+import type { Artifact } from '../store/attempts.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
 import { checkEvidence, type Evidence } from '../workspaces/evidence.ts';
@@ -78,7 +78,11 @@ interface Ended {
   evidence: Evidence;
 }
 
-async function decideFrom(ended: Ended & { draft: string | undefined }, tables: Tables, task: Task): Promise<Settlement> {
+async function decideFrom(
+  ended: Ended & { draft: string | undefined },
+  tables: Tables,
+  task: Task,
+): Promise<Settlement> {
   const { worker, claim, result } = ended;
   const earlier = (await tables.attempts.list(task.id)).filter(
     (attempt) => attempt.round === task.round && attempt.endedAt !== null && attempt.spent,
@@ -99,7 +103,10 @@ async function decideFrom(ended: Ended & { draft: string | undefined }, tables: 
     patience: worker.options.patience,
     draft: ended.draft,
     history: earlier.map((attempt) => attempt.message ?? attempt.failureCode ?? 'no reason given'),
-    pauseTries: Math.max(0, ...pauses.filter((pause) => scopes.includes(pause.scope)).map((pause) => pause.tries)),
+    pauseTries: Math.max(
+      0,
+      ...pauses.filter((pause) => scopes.includes(pause.scope)).map((pause) => pause.tries),
+    ),
   });
 }
 
@@ -140,17 +147,25 @@ function attemptEnd(
     spent: settlement.spent,
     cost: result.costUsd ?? 0,
     turns: result.turns ?? null,
-    denials: result.denials.slice(0, 50) as Attempt['denials'],
+    denials: result.denials.slice(0, 50),
     artifacts: evidence.artifacts,
     endedAt: now,
   };
 }
 
-async function writeReports({ worker, claim }: Ended, tables: Tables, settlement: Settlement, now: number): Promise<void> {
+async function writeReports(
+  { worker, claim }: Ended,
+  tables: Tables,
+  settlement: Settlement,
+  now: number,
+): Promise<void> {
   const about = { taskId: claim.task.id, attemptId: claim.attemptId, queue: claim.task.queue };
   if (settlement.comment !== undefined) {
     const text = settlement.comment + signature(worker.store.id);
-    await tables.reports.add({ ...about, id: `${claim.attemptId}:outcome`, body: { kind: 'comment', text } }, now);
+    await tables.reports.add(
+      { ...about, id: `${claim.attemptId}:outcome`, body: { kind: 'comment', text } },
+      now,
+    );
   }
   if (settlement.label !== undefined) {
     const body = { kind: 'label', label: settlement.label } as const;
@@ -158,7 +173,12 @@ async function writeReports({ worker, claim }: Ended, tables: Tables, settlement
   }
 }
 
-async function writePauses({ worker, claim }: Ended, tables: Tables, settlement: Settlement, now: number): Promise<void> {
+async function writePauses(
+  { worker, claim }: Ended,
+  tables: Tables,
+  settlement: Settlement,
+  now: number,
+): Promise<void> {
   const account = `agent:${worker.agent.name}`;
   const desk = `role:${claim.role.name}`;
   if (settlement.pause) {
@@ -166,7 +186,8 @@ async function writePauses({ worker, claim }: Ended, tables: Tables, settlement:
     await tables.pauses.set({ scope: scope === 'agent' ? account : desk, kind, until, message, since: now });
   } else if (settlement.result === 'done' || settlement.result.startsWith('needs_')) {
     // It worked: whatever paused it is over.
-    for (const scope of [account, desk]) if (await tables.pauses.clear(scope)) worker.log({ type: 'resumed', scope });
+    for (const scope of [account, desk])
+      if (await tables.pauses.clear(scope)) worker.log({ type: 'resumed', scope });
   }
 }
 
@@ -183,6 +204,11 @@ function announce(worker: Worker, claim: Claim, settlement: Settlement, costUsd:
   });
   if (settlement.pause) {
     const { scope, message, until } = settlement.pause;
-    worker.log({ type: 'paused', scope: scope === 'agent' ? worker.agent.name : claim.role.name, text: message, until });
+    worker.log({
+      type: 'paused',
+      scope: scope === 'agent' ? worker.agent.name : claim.role.name,
+      text: message,
+      until,
+    });
   }
 }

@@ -51,7 +51,9 @@ export interface Settlement {
   /** Put into the "working on it" comment, where a comment of its own would be noise. */
   progress: string | undefined;
   label: AgentLabel | undefined;
-  pause: { scope: 'agent' | 'role'; kind: 'usage_limit' | 'setup'; until: number; message: string } | undefined;
+  pause:
+    | { scope: 'agent' | 'role'; kind: 'usage_limit' | 'setup'; until: number; message: string }
+    | undefined;
 }
 
 /** Restarts of the worker that one task may survive before it is taken for their cause. */
@@ -62,7 +64,11 @@ export function settle(input: SettleInput): Settlement {
   if (failure) return settleFailure(input, failure);
   const outcome = input.result.outcome as Outcome;
   if (outcome.status === 'done')
-    return ending(input, 'completed', { result: 'done', note: outcome.summary, comment: say.done(outcome, closing(input)) });
+    return ending(input, 'completed', {
+      result: 'done',
+      note: outcome.summary,
+      comment: say.done(outcome, closing(input)),
+    });
   return askForDecision(input, outcome);
 }
 
@@ -70,7 +76,8 @@ export function settle(input: SettleInput): Settlement {
 function failureOf({ result, evidence }: SettleInput): Failure | undefined {
   if (result.failure) return result.failure;
   const { outcome } = result;
-  if (!outcome) return { kind: 'agent', code: 'no_outcome', message: 'The agent ended without saying what it did.' };
+  if (!outcome)
+    return { kind: 'agent', code: 'no_outcome', message: 'The agent ended without saying what it did.' };
   if (outcome.status === 'failed') return { kind: 'agent', code: 'gave_up', message: outcome.summary };
   if (outcome.status === 'done' && evidence.problems.length > 0)
     return { kind: 'no_evidence', code: 'no_evidence', message: `${evidence.problems.join('; ')}.` };
@@ -136,7 +143,8 @@ function noEvidence(input: SettleInput, failure: Failure): Settlement {
 }
 
 function park(input: SettleInput, failure: Failure): Settlement {
-  const probe = input.now + Math.max(1000, backoff(input.pauseTries + 1, pauseBackoff, input.random) * input.patience);
+  const probe =
+    input.now + Math.max(1000, backoff(input.pauseTries + 1, pauseBackoff, input.random) * input.patience);
   const until = failure.resetAt !== undefined && failure.resetAt > input.now ? failure.resetAt : probe;
   const limit = failure.kind === 'usage_limit';
   return {
@@ -146,8 +154,16 @@ function park(input: SettleInput, failure: Failure): Settlement {
     note: failure.message,
     keepSession: input.result.sessionUsable && failure.resumable !== false,
     // One comment for all that wait, on the task that met the limit; prolonging the pause adds none.
-    comment: input.pauseTries === 0 ? say.paused(failure, limit ? say.clock(until, input.now) : undefined) : undefined,
-    pause: { scope: limit ? 'agent' : 'role', kind: limit ? 'usage_limit' : 'setup', until, message: failure.message },
+    comment:
+      input.pauseTries === 0
+        ? say.paused(failure, limit ? say.clock(until, input.now) : undefined)
+        : undefined,
+    pause: {
+      scope: limit ? 'agent' : 'role',
+      kind: limit ? 'usage_limit' : 'setup',
+      until,
+      message: failure.message,
+    },
   };
 }
 
@@ -172,7 +188,9 @@ const asks: Partial<Record<Failure['kind'], string>> = {
 
 function askForDecision(input: SettleInput, outcome: Outcome | undefined, failure?: Failure): Settlement {
   const review = outcome?.status === 'needs_review';
-  const title = failure?.message ?? (review ? 'Ready, but you must decide something first.' : 'I need an answer to go on.');
+  const title =
+    failure?.message ??
+    (review ? 'Ready, but you must decide something first.' : 'I need an answer to go on.');
   return ending(input, 'input_required', {
     result: review ? 'needs_review' : 'needs_input',
     failure,

@@ -10,7 +10,9 @@ import type { Task, Turn } from '../store/tasks.ts';
  * another. `since` is when the worker started, epoch ms.
  */
 export function signature(storeId: string, since?: number): string {
-  return since === undefined ? `\n\n_agent-worker ${storeId}_` : `\n\n_agent-worker ${storeId} · ${since.toString(36)}_`;
+  return since === undefined
+    ? `\n\n_agent-worker ${storeId}_`
+    : `\n\n_agent-worker ${storeId} · ${since.toString(36)}_`;
 }
 
 const signed = /\n_agent-worker ([0-9a-f]{8})(?: · ([0-9a-z]+))?_\s*$/;
@@ -61,7 +63,9 @@ function spoken(comment: Comment): string {
 }
 
 /** The first comment that starts with the word decides; what follows it is told to the agent. */
-function decisionIn(comments: readonly Comment[]): { decision: 'approve' | 'reject'; text: string } | undefined {
+function decisionIn(
+  comments: readonly Comment[],
+): { decision: 'approve' | 'reject'; text: string } | undefined {
   for (const comment of comments) {
     const match = /^\s*(approved?|rejected?)\b[\s.,:;!–-]*([\s\S]*)$/i.exec(comment.text);
     if (!match?.[1]) continue;
@@ -84,6 +88,11 @@ export function isThanks(text: string): boolean {
   const words = text.toLowerCase().match(/[\p{L}\p{N}']+/gu) ?? [];
   if (words.length === 0) return /\p{Extended_Pictographic}/u.test(text);
   if (text.includes('?') || words.length > 8) return false;
-  const praise = words.some((word) => !['it', 'this', 'that', 'is', 'a', 'for', 'me', 'you', 'so', 'work', 'works', 'job', 'looks'].includes(word));
+  const praise = words.some(
+    (word) =>
+      !['it', 'this', 'that', 'is', 'a', 'for', 'me', 'you', 'so', 'work', 'works', 'job', 'looks'].includes(
+        word,
+      ),
+  );
   return praise && words.every((word) => thanks.has(word));
 }

@@ -88,7 +88,7 @@ export async function prepare(workspace: Workspace, request: PlaceRequest): Prom
 }
 
 /** Where an attempt would work; nothing is made. */
-export function places(workspace: Workspace, request: PlaceRequest): Places {
+export function plannedPlaces(workspace: Workspace, request: PlaceRequest): Places {
   const outputDir = outputFolder(request.role, request.taskId);
   const tree = join(workspace.dataDir, 'worktrees', safeName(request.taskId));
   return {
@@ -96,7 +96,10 @@ export function places(workspace: Workspace, request: PlaceRequest): Places {
     commandsDir: undefined,
     contextFile: contextFileOf(workspace, request.taskId),
     outputDir,
-    cwd: request.role.isolation === 'worktree' ? tree : (outputDir ?? join(workspace.dataDir, 'scratch', safeName(request.taskId))),
+    cwd:
+      request.role.isolation === 'worktree'
+        ? tree
+        : (outputDir ?? join(workspace.dataDir, 'scratch', safeName(request.taskId))),
     diff: undefined,
   };
 }

@@ -40,9 +40,18 @@ export async function addWorktree(request: {
 }
 
 async function resolveCommit(repo: string, branch: string): Promise<string> {
-  const found = await git(repo, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${branch}^{commit}`]);
+  const found = await git(repo, [
+    'rev-parse',
+    '--verify',
+    '--quiet',
+    '--end-of-options',
+    `${branch}^{commit}`,
+  ]);
   if (found.exitCode === 0) return found.stdout.trim();
-  throw new AppError('BAD_INPUT', `expected Branch to name a branch or commit of the repository, got: ${JSON.stringify(branch)}`);
+  throw new AppError(
+    'BAD_INPUT',
+    `expected Branch to name a branch or commit of the repository, got: ${JSON.stringify(branch)}`,
+  );
 }
 
 async function diffOf(repo: string, commit: string): Promise<string | undefined> {
@@ -52,7 +61,10 @@ async function diffOf(repo: string, commit: string): Promise<string | undefined>
   return `${result.stdout.slice(0, maxDiff)}\n[cut: the diff has ${result.stdout.length} characters; read the files for the rest]`;
 }
 
-async function git(cwd: string, args: string[]): Promise<{ exitCode: number | undefined; stdout: string; stderr: string }> {
+async function git(
+  cwd: string,
+  args: string[],
+): Promise<{ exitCode: number | undefined; stdout: string; stderr: string }> {
   const result = await execa('git', args, {
     cwd,
     reject: false,

@@ -60,7 +60,12 @@ export async function answer(ref: string, text: string, options: Output): Promis
         postedAt: session.now,
         used: false,
       });
-      const heard = await heed(tables, task, roles.find((role) => role.name === task.role), session.now);
+      const heard = await heed(
+        tables,
+        task,
+        roles.find((role) => role.name === task.role),
+        session.now,
+      );
       // The thread on the phone shows the answer too; local tasks have it in the store already.
       if (task.queue !== 'local')
         await tables.reports.add(
@@ -87,7 +92,9 @@ export async function redrive(ref: string, options: Output & { edit?: string }):
     await session.store.transaction(async (tables) => {
       const task = await mustGet(tables.tasks.get(id), id);
       if (task.state === 'running' || task.state === 'queued' || task.state === 'waiting')
-        throw new AppError('CONFLICT', `${task.id} is ${task.state}: it runs anyway`, { hints: [`agentq show ${task.id}`] });
+        throw new AppError('CONFLICT', `${task.id} is ${task.state}: it runs anyway`, {
+          hints: [`agentq show ${task.id}`],
+        });
       const role = openRoles(session.settings)
         .current()
         .find((known) => known.name === task.role);
@@ -95,7 +102,13 @@ export async function redrive(ref: string, options: Output & { edit?: string }):
         options.edit === undefined
           ? {}
           : { description: options.edit, contentHash: contentHash(task.title, options.edit) };
-      await again(tables, task, role, { turn: { kind: 'start' }, why: 'redriven with agentq', afresh: true, patch }, session.now);
+      await again(
+        tables,
+        task,
+        role,
+        { turn: { kind: 'start' }, why: 'redriven with agentq', afresh: true, patch },
+        session.now,
+      );
     });
     session.store.ring();
     await tell(session, id, 'queued again', options);
@@ -112,7 +125,8 @@ function refuseAgents(verb: string): void {
 
 async function mustGet(task: Promise<Task | undefined>, id: string): Promise<Task> {
   const found = await task;
-  if (!found) throw new AppError('NOT_FOUND', `expected the id of a task, got: "${id}"`, { hints: ['agentq list'] });
+  if (!found)
+    throw new AppError('NOT_FOUND', `expected the id of a task, got: "${id}"`, { hints: ['agentq list'] });
   return found;
 }
 

@@ -46,7 +46,11 @@ export async function doctor(options: DoctorOptions): Promise<void> {
   for (const [name, run] of checks) {
     const check = { name, ...(await guarded(run)) };
     results.push(check);
-    if (!options.json) print([`${check.status}  ${name.padEnd(10)} ${check.detail}`, ...check.hints.map((hint) => `      - ${hint}`)]);
+    if (!options.json)
+      print([
+        `${check.status}  ${name.padEnd(10)} ${check.detail}`,
+        ...check.hints.map((hint) => `      - ${hint}`),
+      ]);
   }
   const ok = results.every((check) => check.status !== 'FAIL');
   if (options.json) printJson({ ok, checks: results });
@@ -64,7 +68,10 @@ async function guarded(run: () => Finding | Promise<Finding>): Promise<Finding> 
 function checkNode(): Finding {
   const own = process.execPath.includes(join('node_modules', 'node'));
   if (Number(process.versions.node.split('.')[0]) < 24)
-    return fail(`expected Node 24 or newer, got: ${process.version}`, 'npm ci   (the project brings its own Node)');
+    return fail(
+      `expected Node 24 or newer, got: ${process.version}`,
+      'npm ci   (the project brings its own Node)',
+    );
   return pass(`Node ${process.version}${own ? ', the one this project brings' : ', from this machine'}`);
 }
 
@@ -72,7 +79,11 @@ function checkRoles(roles: Role[], problems: AppError[]): Finding {
   const [first] = problems;
   if (first) return fail(first.message, ...first.hints);
   if (roles.length === 0) return fail('there is no role', 'add a file to .claude/agents/ (see the README)');
-  return pass(roles.map((role) => (role.project === undefined ? role.name : `${role.name} ← "${role.project}"`)).join(', '));
+  return pass(
+    roles
+      .map((role) => (role.project === undefined ? role.name : `${role.name} ← "${role.project}"`))
+      .join(', '),
+  );
 }
 
 async function checkStore(settings: Settings, repair: boolean): Promise<Finding> {
@@ -81,7 +92,11 @@ async function checkStore(settings: Settings, repair: boolean): Promise<Finding>
   const { inspectStore, repairStore } = await import('../../store/repair.ts');
   const problem = inspectStore(path);
   if (problem === undefined) return pass(path);
-  if (!repair) return fail(`${path}: ${problem}`, 'stop every worker, then: agentq doctor --repair   (the damaged file is kept)');
+  if (!repair)
+    return fail(
+      `${path}: ${problem}`,
+      'stop every worker, then: agentq doctor --repair   (the damaged file is kept)',
+    );
   return warn(repairStore(path), 'agentq list   (compare it with your to-do list)');
 }
 
@@ -108,7 +123,10 @@ async function checkClaude(settings: Settings): Promise<Finding> {
 
 async function checkTodoist(settings: Settings, roles: Role[]): Promise<Finding> {
   if (settings.todoistToken === undefined)
-    return warn('no TODOIST_API_TOKEN: the worker serves the local queue', 'cp .env.example .env, and put the token into it');
+    return warn(
+      'no TODOIST_API_TOKEN: the worker serves the local queue',
+      'cp .env.example .env, and put the token into it',
+    );
   const { openTodoistQueue } = await import('../../queues/todoist/todoist.ts');
   const { missingProject, planDesks } = await import('../../worker/desks.ts');
   const url = settings.todoistUrl === undefined ? {} : { baseUrl: settings.todoistUrl };
@@ -116,19 +134,29 @@ async function checkTodoist(settings: Settings, roles: Role[]): Promise<Finding>
   const projects = await queue.projects();
   const plan = planDesks(roles, projects);
   await queue.close();
-  if (plan.missing.length === 0) return pass(`reached; ${plan.projects.map((project) => `"${project.name}"`).join(', ')} found`);
+  if (plan.missing.length === 0)
+    return pass(`reached; ${plan.projects.map((project) => `"${project.name}"`).join(', ')} found`);
   const error = missingProject(plan.missing, projects);
   return warn(error.message, ...error.hints);
 }
 
 async function checkAirtable(settings: Settings): Promise<Finding> {
   if (!settings.env['AIRTABLE_API_KEY'])
-    return pass('not set up; drafts stay in the workspace (put AIRTABLE_API_KEY and AIRTABLE_BASE_ID into .env to change that)');
+    return pass(
+      'not set up; drafts stay in the workspace (put AIRTABLE_API_KEY and AIRTABLE_BASE_ID into .env to change that)',
+    );
   const { execa } = await import('execa');
   const script = join(settings.root, '.claude', 'skills', 'airtable', 'scripts', 'airtable.ts');
-  const result = await execa(process.execPath, [script, 'table', 'list'], { reject: false, timeout: 30_000, stdin: 'ignore' });
+  const result = await execa(process.execPath, [script, 'table', 'list'], {
+    reject: false,
+    timeout: 30_000,
+    stdin: 'ignore',
+  });
   if (result.exitCode === 0) return pass('reached');
-  return warn(`airtable: ${errorIn(result.stderr)}`, 'check AIRTABLE_API_KEY and AIRTABLE_BASE_ID in .env; drafts stay in the workspace meanwhile');
+  return warn(
+    `airtable: ${errorIn(result.stderr)}`,
+    'check AIRTABLE_API_KEY and AIRTABLE_BASE_ID in .env; drafts stay in the workspace meanwhile',
+  );
 }
 
 function errorIn(stderr: string): string {

@@ -3,7 +3,16 @@ import { AppError } from '../../errors.ts';
 import { states, type State } from '../../store/states.ts';
 import { withoutSignature } from '../../worker/thread.ts';
 import { findTask, print, printJson, withStore, type Output } from '../session.ts';
-import { attemptJson, detailLines, eventJson, indented, iso, taskJson, taskLine, threadOf } from '../task-view.ts';
+import {
+  attemptJson,
+  detailLines,
+  eventJson,
+  indented,
+  iso,
+  taskJson,
+  taskLine,
+  threadOf,
+} from '../task-view.ts';
 
 export interface ListOptions extends Output {
   state?: string[];
@@ -66,8 +75,13 @@ export async function inbox(options: Output): Promise<void> {
       const oldestFirst = waiting.sort((a, b) => a.updatedAt - b.updatedAt);
       return Promise.all(
         oldestFirst.map(async (task) => {
-          const told = (await reports.list(task.id)).filter((report) => report.body.kind === 'comment').at(-1);
-          return { task, question: told?.body.kind === 'comment' ? withoutSignature(told.body.text) : (task.note ?? '') };
+          const told = (await reports.list(task.id))
+            .filter((report) => report.body.kind === 'comment')
+            .at(-1);
+          return {
+            task,
+            question: told?.body.kind === 'comment' ? withoutSignature(told.body.text) : (task.note ?? ''),
+          };
         }),
       );
     });
@@ -76,7 +90,12 @@ export async function inbox(options: Output): Promise<void> {
     if (options.quiet) return items.forEach(({ task }) => print(task.id));
     if (items.length === 0) return print('nothing waits for you');
     return print(
-      items.flatMap(({ task, question }) => [taskLine(task, session.now), ...indented(question), `    → agentq answer ${task.id} "…"`, '']),
+      items.flatMap(({ task, question }) => [
+        taskLine(task, session.now),
+        ...indented(question),
+        `    → agentq answer ${task.id} "…"`,
+        '',
+      ]),
     );
   });
 }

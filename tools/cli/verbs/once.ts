@@ -29,11 +29,18 @@ export async function once(key: string, command: readonly string[], options: Onc
     if (options.forget) return forget(session, key);
     const [file, ...args] = command;
     if (file === undefined)
-      throw new AppError('BAD_USAGE', 'expected a command after --', { hints: [`agentq once ${key} -- ./send.sh`] });
+      throw new AppError('BAD_USAGE', 'expected a command after --', {
+        hints: [`agentq once ${key} -- ./send.sh`],
+      });
     const action = newAction(key, [file, ...args], session.now);
     const earlier = await session.store.transaction(({ actions }) => actions.take(action));
     if (earlier) return repeat(session, earlier, action, options);
-    const result = await execa(file, args, { stdin: 'inherit', reject: false, stripFinalNewline: false, maxBuffer: maxOutput });
+    const result = await execa(file, args, {
+      stdin: 'inherit',
+      reject: false,
+      stripFinalNewline: false,
+      maxBuffer: maxOutput,
+    });
     const end = {
       endedAt: Date.now(),
       exitCode: result.exitCode ?? null,
@@ -61,11 +68,20 @@ function newAction(key: string, argv: string[], startedAt: number): NewAction {
   };
 }
 
-async function repeat(session: Session, earlier: Action, wanted: NewAction, options: OnceOptions): Promise<void> {
+async function repeat(
+  session: Session,
+  earlier: Action,
+  wanted: NewAction,
+  options: OnceOptions,
+): Promise<void> {
   if (earlier.argvHash !== wanted.argvHash)
-    throw new AppError('CONFLICT', `the key "${wanted.key}" was taken for another command: ${earlier.argv.join(' ').slice(0, 200)}`, {
-      hints: ['use another key for another act'],
-    });
+    throw new AppError(
+      'CONFLICT',
+      `the key "${wanted.key}" was taken for another command: ${earlier.argv.join(' ').slice(0, 200)}`,
+      {
+        hints: ['use another key for another act'],
+      },
+    );
   const ended = await awaitEnd(session, earlier);
   if (ended.state === 'done') return answer(ended, true, options);
   throw new AppError(
@@ -87,7 +103,8 @@ async function awaitEnd(session: Session, action: Action): Promise<Action> {
     await delay(200);
     current = (await session.store.read(({ actions }) => actions.get(action.key))) ?? current;
   }
-  if (current.state === 'started') current = (await session.store.read(({ actions }) => actions.get(action.key))) ?? current;
+  if (current.state === 'started')
+    current = (await session.store.read(({ actions }) => actions.get(action.key))) ?? current;
   return current;
 }
 
@@ -98,7 +115,13 @@ function takerLives(action: Action): boolean {
 
 function answer(action: Action, repeated: boolean, options: OnceOptions): void {
   if (options.json) {
-    printJson({ key: action.key, repeated, exit_code: action.exitCode, stdout: action.stdout, stderr: action.stderr });
+    printJson({
+      key: action.key,
+      repeated,
+      exit_code: action.exitCode,
+      stdout: action.stdout,
+      stderr: action.stderr,
+    });
   } else {
     process.stdout.write(action.stdout ?? '');
     process.stderr.write(action.stderr ?? '');
@@ -113,7 +136,10 @@ async function forget(session: Session, key: string): Promise<void> {
   const found = await session.store.transaction(async ({ actions }) => {
     const action = await actions.get(key);
     if (action?.state === 'done')
-      throw new AppError('CONFLICT', `"${key}" was done at ${iso(action.endedAt)}; what was done is not forgotten`);
+      throw new AppError(
+        'CONFLICT',
+        `"${key}" was done at ${iso(action.endedAt)}; what was done is not forgotten`,
+      );
     return actions.forget(key);
   });
   if (!found) throw new AppError('NOT_FOUND', `expected a key of the ledger, got: "${key}"`);

@@ -44,20 +44,28 @@ export async function dlq(options: Output): Promise<void> {
     if (options.json) return printJson({ tasks: dead.map(taskJson) });
     if (options.quiet) return dead.forEach((task) => print(task.id));
     if (dead.length === 0) return print('no dead letters');
-    return print(dead.flatMap((task) => [taskLine(task, now), `    ${task.failureKind ?? 'agent'}: ${shown(task.note ?? '', 200)}`]));
+    return print(
+      dead.flatMap((task) => [
+        taskLine(task, now),
+        `    ${task.failureKind ?? 'agent'}: ${shown(task.note ?? '', 200)}`,
+      ]),
+    );
   });
 }
 
 /** Dead letters are taken out of the store; what was told in the queue stays there. */
 export async function purge(ref: string | undefined, options: Output & { yes: boolean }): Promise<void> {
   if (!options.yes)
-    throw new AppError('BAD_USAGE', 'purging cannot be undone', { hints: ['add --yes to do it', 'agentq dlq   (shows what would go)'] });
+    throw new AppError('BAD_USAGE', 'purging cannot be undone', {
+      hints: ['add --yes to do it', 'agentq dlq   (shows what would go)'],
+    });
   await withStore({ create: false }, async (session) => {
     const only = ref === undefined ? undefined : await findTask(session, ref);
     const gone = await session.store.transaction(async ({ tasks }) => {
       const dead = only ? [only] : await tasks.list({ states: ['failed'], limit: 10_000 });
       for (const task of dead) {
-        if (task.state !== 'failed') throw new AppError('CONFLICT', `${task.id} is ${task.state}, not failed`);
+        if (task.state !== 'failed')
+          throw new AppError('CONFLICT', `${task.id} is ${task.state}, not failed`);
         await tasks.move(task, 'cancelled', { note: 'purged from the dead letters' }, session.now);
       }
       return dead.map((task) => task.id);

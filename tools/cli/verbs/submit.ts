@@ -30,7 +30,9 @@ export async function submit(title: string | undefined, options: SubmitOptions):
     const role = roleNamed(session.settings, options.to);
     const context = options.file === undefined ? undefined : readContext(options.file);
     const text = titleOf(title, options, context?.text);
-    const description = [options.instructions, context?.text].filter((part) => part !== undefined).join('\n\n');
+    const description = [options.instructions, context?.text]
+      .filter((part) => part !== undefined)
+      .join('\n\n');
     const ttlMs = durationOf(options.ttl);
     const id = `task-${randomUUID()}`;
     const task = freshTask(
@@ -71,29 +73,48 @@ export function roleNamed(settings: { root: string; workspace: string }, name: s
   const problem = roles.problems().find((each) => each.message.includes(`${name}.md`));
   if (problem) throw problem;
   throw new AppError('NO_ROLE', `expected the name of a role, got: "${name}"`, {
-    hints: [`roles: ${roles.current().map((known) => known.name).join(', ') || 'none'}`, 'roles are the files in .claude/agents/'],
+    hints: [
+      `roles: ${
+        roles
+          .current()
+          .map((known) => known.name)
+          .join(', ') || 'none'
+      }`,
+      'roles are the files in .claude/agents/',
+    ],
   });
 }
 
 function assertSame(known: Task, wanted: Task, key: string): void {
-  const same = known.contentHash === contentHash(wanted.title, wanted.description) && known.role === wanted.role;
+  const same =
+    known.contentHash === contentHash(wanted.title, wanted.description) && known.role === wanted.role;
   if (same) return;
-  throw new AppError('CONFLICT', `the key "${key}" already belongs to ${known.id}, which has another content`, {
-    hints: [`agentq show ${known.id}`, 'use another key for another task'],
-  });
+  throw new AppError(
+    'CONFLICT',
+    `the key "${key}" already belongs to ${known.id}, which has another content`,
+    {
+      hints: [`agentq show ${known.id}`, 'use another key for another task'],
+    },
+  );
 }
 
 function answer(task: Task, deduplicated: boolean, options: Output): void {
   if (options.json) printJson({ ...taskJson(task), deduplicated });
   else if (options.quiet) print(task.id);
-  else print(deduplicated ? `${task.id}  known already under this key, ${task.state}` : `${task.id}  queued for ${task.role}`);
+  else
+    print(
+      deduplicated
+        ? `${task.id}  known already under this key, ${task.state}`
+        : `${task.id}  queued for ${task.role}`,
+    );
 }
 
 function readContext(path: string): { name: string; text: string; sha256: string } {
   try {
     if (!statSync(path).isFile()) throw new Error('it is not a file');
     const bytes = readFileSync(path);
-    if (bytes.length > maxContext) throw new Error(`it has ${bytes.length} bytes, at most ${maxContext} are taken`);
+    if (bytes.length > maxContext)
+      throw new Error(`it has ${bytes.length} bytes, at most ${maxContext} are taken`);
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     return { name: basename(path), text, sha256: createHash('sha256').update(bytes).digest('hex') };
   } catch (error) {
@@ -118,7 +139,9 @@ function titleOf(title: string | undefined, options: SubmitOptions, context: str
 function priorityOf(text: string): number {
   const match = /^p([1-4])$/.exec(text);
   if (match) return Number(match[1]);
-  throw new AppError('BAD_USAGE', `expected --priority p1, p2, p3 or p4, got: "${text}"`, { hints: ['p1 is the most urgent'] });
+  throw new AppError('BAD_USAGE', `expected --priority p1, p2, p3 or p4, got: "${text}"`, {
+    hints: ['p1 is the most urgent'],
+  });
 }
 
 function durationOf(text: string | undefined): number | undefined {
