@@ -54,7 +54,10 @@ export function scriptFaults<Call>(random: () => number): Faults<Call> {
   const scripted: { fault: Fault<Call>; left: number }[] = [];
   return {
     add: (fault) =>
-      void scripted.push({ fault, left: fault.times ?? (fault.rate === undefined ? 1 : Number.POSITIVE_INFINITY) }),
+      void scripted.push({
+        fault,
+        left: fault.times ?? (fault.rate === undefined ? 1 : Number.POSITIVE_INFINITY),
+      }),
     clear: () => void scripted.splice(0),
     pick: (call) => {
       for (const one of scripted) {
@@ -83,7 +86,11 @@ export function misbehave<Call>(fault: Fault<Call>, run: () => Reply, response: 
     case 500:
     case 502:
     case 503:
-      return refuse(response, fault.kind, fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) });
+      return refuse(
+        response,
+        fault.kind,
+        fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) },
+      );
     case 'reset-before':
       return drop(response);
     case 'commit-then-drop':

@@ -1,287 +1,262 @@
 /**
- * A Todoist on loopback: HTTP around `todoist-state.ts`, with the rate limits, the answers and the faults of the real
- * one. The real SDK talks to it. Run by itself it prints one line of JSON with its address.
+ * Todoist's API v1 on a real port: an account with a human in front of it, Todoist's limits, and faults on demand.
+ * Run by itself (`node test/fakes/todoist-server.ts --projects "LinkedIn Writer,Newsletter Editor"`) it prints one
+ * JSON line with its port and token, and takes faults by `POST /control/fault`; `GET /control/calls` shows the traffic.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text as readText } from 'node:stream/consumers';
-import { Faults, type Fault } from './faults.ts';
-import { commandError, isCommandError, limits, TodoistState, type Item, type Note, type RawCommand } from './todoist-state.ts';
+import { EventEmitter, once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { parseArgs } from 'node:util';
+import { type Fault, misbehave, type Reply, scriptFaults, seeded } from './faults.ts';
+import { FakeAccount } from './todoist-account.ts';
+import { limitsReached, Refusal, tooLarge, unauthorized } from './todoist-refusals.ts';
+import { answerRest } from './todoist-rest.ts';
+import { FakeSync, words } from './todoist-sync.ts';
 
-export interface Call {
+export interface TodoistCall {
   method: string;
+  /** After /api/v1/, without the query. */
   path: string;
-  body: string;
+  query: URLSearchParams;
+  body: Record<string, unknown>;
+  bytesIn: number;
+  bytesOut: number;
+  /** Of the answer; 0 when there was none. */
   status: number;
-  bytes: number;
-  at: number;
+  /** Number of the connection it came by, from 1. */
+  connection: number;
+}
+
+/** Requests in any 15 minutes. */
+export interface TodoistLimits {
+  partialSync: number;
+  fullSync: number;
+  rest: number;
 }
 
 export interface TodoistServerOptions {
   token?: string;
-  seed?: number;
-  /** Requests per 15 minutes; Todoist's are 1000 and 100. */
-  partialSyncs?: number;
-  fullSyncs?: number;
   port?: number;
+  seed?: number;
+  now?: () => number;
+  limits?: Partial<TodoistLimits>;
 }
 
-type SyncTrouble = { kind: 'unknown-token' } | { kind: 'forced-full' } | { kind: 'extra'; items?: unknown[]; notes?: unknown[] };
+const windowMs = 15 * 60_000;
 
-export class TodoistServer {
-  readonly state = new TodoistState();
-  readonly faults: Faults;
-  readonly calls: Call[] = [];
+export class TodoistServer extends FakeAccount {
   readonly token: string;
-  #server: Server;
-  #options: TodoistServerOptions;
-  #partial: number[] = [];
-  #full: number[] = [];
-  #syncTrouble: SyncTrouble[] = [];
+  readonly calls: TodoistCall[] = [];
+  readonly #sync: FakeSync;
+  readonly #faults;
+  readonly #limits: TodoistLimits;
+  readonly #clock: () => number;
+  readonly #arrivals = new EventEmitter();
+  readonly #mangled = new Map<string, (object: Record<string, unknown>) => unknown>();
+  readonly #asked = { partialSync: [] as number[], fullSync: [] as number[], rest: [] as number[] };
+  readonly #connections = new WeakMap<object, number>();
+  readonly #server = createServer((request, response) => void this.#serve(request, response));
+  #connectionCount = 0;
+  #port = 0;
 
-  private constructor(options: TodoistServerOptions) {
-    this.#options = options;
-    this.token = options.token ?? 'test-token';
-    this.faults = new Faults(options.seed);
-    this.#server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => response.destroy());
-    });
+  constructor(options: TodoistServerOptions) {
+    const clock = options.now ?? Date.now;
+    super(clock, options.seed ?? 1);
+    this.#clock = clock;
+    this.token = options.token ?? '0123456789abcdef0123456789abcdef01234567';
+    this.#sync = new FakeSync(this);
+    this.#faults = scriptFaults<TodoistCall>(seeded((options.seed ?? 1) + 1));
+    this.#limits = { partialSync: 1000, fullSync: 100, rest: 1000, ...options.limits };
+    this.#server.on('connection', (socket) => this.#connections.set(socket, (this.#connectionCount += 1)));
   }
 
-  static async start(options: TodoistServerOptions = {}): Promise<TodoistServer> {
-    const server = new TodoistServer(options);
-    await new Promise<void>((resolve) => server.#server.listen(options.port ?? 0, '127.0.0.1', resolve));
-    return server;
+  get port(): number {
+    return this.#port;
   }
 
+  /** For the SDK's `baseUrl`. */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${this.#port}`;
   }
 
-  async close(): Promise<void> {
+  fault(fault: Fault<TodoistCall>): void {
+    this.#faults.add(fault);
+  }
+
+  clearFaults(): void {
+    this.#faults.clear();
+    this.#mangled.clear();
+  }
+
+  /** From now on this object is shown changed, in every answer that holds it. What is stored stays as it is. */
+  mangle(id: string, change: (object: Record<string, unknown>) => unknown): void {
+    this.#mangled.set(id, change);
+  }
+
+  /** As `mangle`: shown without these keys. */
+  malform(id: string, ...without: string[]): void {
+    this.mangle(id, (object) =>
+      Object.fromEntries(Object.entries(object).filter(([key]) => !without.includes(key))),
+    );
+  }
+
+  /** As `mangle`: shown as gone, with nothing but its id. */
+  tombstone(id: string): void {
+    this.mangle(id, () => ({ id, is_deleted: true }));
+  }
+
+  expireTokens(how: 'refuse' | 'full'): void {
+    this.#sync.expireTokens(how);
+  }
+
+  lagNextFull(): void {
+    this.#sync.lagNextFull();
+  }
+
+  omitNotes(taskId: string): void {
+    this.#sync.omitNotes(taskId);
+  }
+
+  /** Resolves when the next request of this kind has arrived (pattern on "METHOD path"), answered or not. */
+  async nextCall(match: RegExp): Promise<TodoistCall> {
+    for (;;) {
+      const [call] = (await once(this.#arrivals, 'call')) as [TodoistCall];
+      if (match.test(`${call.method} ${call.path}`)) return call;
+    }
+  }
+
+  async listen(port = 0): Promise<this> {
+    this.#server.listen(port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    const address = this.#server.address();
+    this.#port = typeof address === 'object' && address ? address.port : 0;
+    return this;
+  }
+
+  async shutdown(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
     this.#server.closeAllConnections();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-  }
-
-  // What a person does in the app.
-
-  addTask(projectId: string, content: string, more: Partial<Item> = {}): Item {
-    return this.state.addItem({ project_id: projectId, content, ...more });
-  }
-
-  comment(itemId: string, text: string, attachment?: string): Note {
-    return this.state.addNote(itemId, text, attachment ?? null);
-  }
-
-  addLabel(itemId: string, label: string): void {
-    const item = this.state.mustItem(itemId);
-    this.state.update(itemId, { labels: [...item.labels, label] });
-  }
-
-  removeLabel(itemId: string, label: string): void {
-    const item = this.state.mustItem(itemId);
-    this.state.update(itemId, { labels: item.labels.filter((each) => each !== label) });
-  }
-
-  comments(itemId: string): string[] {
-    return [...this.state.notes.values()].filter((note) => note.item_id === itemId && !note.is_deleted).map((note) => note.content);
-  }
-
-  labels(itemId: string): string[] {
-    return this.state.items.get(itemId)?.labels ?? [];
-  }
-
-  fault(fault: Fault): void {
-    this.faults.add(fault);
-  }
-
-  /** Trouble in the next sync read. */
-  syncTrouble(trouble: SyncTrouble): void {
-    this.#syncTrouble.push(trouble);
+    await closed;
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await readText(request);
-    const url = new URL(request.url ?? '/', 'http://localhost');
-    const call: Call = { method: request.method ?? 'GET', path: url.pathname + url.search, body, status: 0, bytes: 0, at: Date.now() };
-    this.calls.push(call);
-    const fault = this.faults.next(call);
-    if (fault && this.#before(fault, response, call)) return;
-    let status = 200;
-    let answer: unknown;
-    try {
-      if (request.headers.authorization !== `Bearer ${this.token}`) throw commandError(401, 'UNAUTHORIZED', 401, 'Unauthorized');
-      if (Buffer.byteLength(body) > 1024 * 1024) throw commandError(413, 'TOO_LARGE', 413, 'Request too large');
-      answer = this.#route(call.method, url, body);
-    } catch (error) {
-      if (!isCommandError(error)) throw error;
-      status = error.http_code;
-      answer = { ...error };
-      if (status === 429) response.setHeader('Retry-After', String(error.error_extra['retry_after'] ?? 30));
-    }
-    const text = answer === undefined ? '' : JSON.stringify(answer);
-    call.status = status;
-    call.bytes = Buffer.byteLength(text);
-    if (fault && (await this.#after(fault, response, text))) return;
-    response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
-    response.end(text);
-  }
-
-  /** Trouble in which nothing was done. */
-  #before(fault: Fault, response: ServerResponse, call: Call): boolean {
-    switch (fault.kind) {
-      case 'rate-limit': {
-        const retry_after = fault.retryAfter ?? 1;
-        call.status = 429;
-        response.writeHead(429, { 'Content-Type': 'application/json', 'Retry-After': String(retry_after) });
-        response.end(JSON.stringify({ error: 'Too many requests. Limits reached. Try again later', error_code: 35, error_extra: { retry_after }, error_tag: 'LIMITS_REACHED', http_code: 429 }));
-        return true;
-      }
-      case 'server-error':
-        call.status = 503;
-        response.writeHead(503, { 'Content-Type': 'text/html' });
-        response.end('<html>Service Unavailable</html>');
-        return true;
-      case 'html':
-        call.status = 200;
-        response.writeHead(200, { 'Content-Type': 'text/html' });
-        response.end('<!doctype html><html>Sign in to this network</html>');
-        return true;
-      case 'reset':
-        response.socket?.resetAndDestroy();
-        return true;
-      case 'stall':
-        return true;
-      case 'cut':
-        response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': '1000' });
-        response.write('{"items":[');
-        setImmediate(() => response.destroy());
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  /** Trouble after the deed was done. */
-  async #after(fault: Fault, response: ServerResponse, text: string): Promise<boolean> {
-    switch (fault.kind) {
-      case 'commit-then-drop':
-        response.socket?.destroy();
-        return true;
-      case 'commit-then-cut':
-        response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
-        response.write(text.slice(0, Math.floor(text.length / 2)));
-        setImmediate(() => response.destroy());
-        return true;
-      case 'slow-body':
-        response.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) });
-        response.write(text.slice(0, 1));
-        await new Promise((resolve) => setTimeout(resolve, fault.delayMs ?? 300).unref());
-        response.end(text.slice(1));
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  #route(method: string, url: URL, body: string): unknown {
-    const [, api, version, resource, id, action] = url.pathname.split('/');
-    if (api !== 'api' || version !== 'v1') throw commandError(404, 'NOT_FOUND', 404, 'Not found');
-    const query = url.searchParams;
-    if (method === 'POST' && resource === 'sync') return this.#sync(JSON.parse(body) as Record<string, unknown>);
-    if (method === 'GET' && resource === 'projects')
-      return page([...this.state.projects.values()].map(projectJson), query);
-    if (method === 'GET' && resource === 'comments') {
-      const item = this.state.mustItem(query.get('task_id'));
-      return page([...this.state.notes.values()].filter((note) => note.item_id === item.id && !note.is_deleted), query);
-    }
-    if (method === 'GET' && resource === 'tasks' && id !== undefined) return this.state.mustItem(id);
-    if (method === 'GET' && resource === 'tasks')
-      return page(this.state.active().items.filter((item) => !query.has('project_id') || item.project_id === query.get('project_id')), query);
-    if (method === 'POST' && resource === 'tasks' && action === 'close') return void this.state.close(id);
-    throw commandError(404, 'NOT_FOUND', 404, `Not found: ${method} ${url.pathname}`);
-  }
-
-  #sync(request: Record<string, unknown>): unknown {
-    const commands = (request['commands'] ?? []) as RawCommand[];
-    if (commands.length > limits.commands) throw commandError(33, 'MAX_COMMANDS_LIMIT_REACHED', 400, 'Too many commands');
-    const token = request['sync_token'];
-    const done = commands.length === 0 ? {} : this.state.run(commands);
-    if (!Array.isArray(request['resource_types']) || request['resource_types'].length === 0) {
-      this.#count(this.#partial, this.#options.partialSyncs ?? 1000);
-      return { sync_token: String(this.state.version), full_sync: false, ...done };
-    }
-    const trouble = this.#syncTrouble.shift();
-    const since = Number(token);
-    if (trouble?.kind === 'unknown-token' || (token !== '*' && !Number.isInteger(since)))
-      throw commandError(34, 'SYNC_TOKEN_INVALID', 400, 'Invalid sync token');
-    const full = token === '*' || trouble?.kind === 'forced-full';
-    this.#count(full ? this.#full : this.#partial, full ? (this.#options.fullSyncs ?? 100) : (this.#options.partialSyncs ?? 1000));
-    const found = full ? this.state.active() : this.state.changedSince(since);
-    const extra = trouble?.kind === 'extra' ? trouble : {};
-    return {
-      sync_token: String(this.state.version),
-      full_sync: full,
-      ...(full ? { full_sync_date_utc: new Date().toISOString() } : {}),
-      items: [...found.items, ...(extra.items ?? [])],
-      notes: [...found.notes, ...(extra.notes ?? [])],
-      incomplete_item_ids: [],
-      temp_id_mapping: {},
-      ...done,
+    const url = new URL(request.url ?? '/', 'http://fake');
+    const text = await bodyOf(request);
+    const method = request.method ?? 'GET';
+    if (url.pathname.startsWith('/control/')) return this.#control(url.pathname, text, response);
+    const call: TodoistCall = {
+      method,
+      path: url.pathname.replace(/^\/api\/v1\//, ''),
+      query: url.searchParams,
+      body: parsed(text),
+      bytesIn: Buffer.byteLength(text),
+      bytesOut: 0,
+      status: 0,
+      connection: this.#connections.get(request.socket) ?? 0,
     };
+    this.calls.push(call);
+    const run = (): Reply => this.#shown(this.#answer(call, request.headers.authorization));
+    const fault = this.#faults.pick(call);
+    if (fault) call.status = misbehave(fault, run, response);
+    else send(response, run(), call);
+    this.#arrivals.emit('call', call);
   }
 
-  #count(times: number[], most: number): void {
-    const now = Date.now();
-    while (times.length > 0 && (times[0] ?? 0) < now - 15 * 60_000) times.shift();
-    if (times.length >= most) {
-      const retry_after = Math.ceil(((times[0] ?? now) + 15 * 60_000 - now) / 1000);
-      throw Object.assign(commandError(35, 'LIMITS_REACHED', 429, 'Too many requests. Limits reached. Try again later'), {
-        error_extra: { retry_after },
-      });
+  #answer(call: TodoistCall, authorization: string | undefined): Reply {
+    try {
+      if (authorization !== `Bearer ${this.token}`) throw unauthorized();
+      if (call.bytesIn > 1024 * 1024) throw tooLarge();
+      this.#count(call);
+      if (call.method === 'POST' && call.path === 'sync')
+        return { status: 200, body: this.#sync.answer(call.body) };
+      return answerRest(this, call);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return { status: error.status, body: error.body };
     }
-    times.push(now);
+  }
+
+  #count({ path, body }: TodoistCall): void {
+    const reads = Array.isArray(body['resource_types']);
+    const full = reads && this.#sync.isFull(words(body['sync_token'], '*'));
+    const kind = path !== 'sync' ? 'rest' : full ? 'fullSync' : 'partialSync';
+    const now = this.#clock();
+    const recent = this.#asked[kind].filter((at) => at > now - windowMs);
+    this.#asked[kind] = recent;
+    const [first] = recent;
+    if (recent.length >= this.#limits[kind] && first !== undefined)
+      throw limitsReached(Math.ceil((first + windowMs - now) / 1000));
+    recent.push(now);
+  }
+
+  /** The answer as it looks with mangled objects in it. */
+  #shown(reply: Reply): Reply {
+    if (this.#mangled.size === 0) return reply;
+    const show = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(show);
+      if (typeof value !== 'object' || value === null) return value;
+      const object = value as Record<string, unknown>;
+      return this.#mangled.get(words(object['id']))?.({ ...object }) ?? mapValues(object, show);
+    };
+    return { ...reply, body: show(reply.body) };
+  }
+
+  #control(path: string, text: string, response: ServerResponse): void {
+    if (path === '/control/fault') {
+      const { match, ...fault } = parsed(text) as unknown as Fault<TodoistCall> & { match?: string };
+      this.fault(match === undefined ? fault : { ...fault, match: new RegExp(match) });
+    }
+    send(response, path === '/control/calls' ? { status: 200, body: this.calls } : { status: 204 });
   }
 }
 
-function page<T>(all: T[], query: URLSearchParams): { results: T[]; next_cursor: string | null } {
-  const limit = Number(query.get('limit') ?? 50);
-  if (limit > 200) throw commandError(19, 'INVALID_ARGUMENT_VALUE', 400, 'limit is too large');
-  const from = Number(query.get('cursor') ?? 0);
-  const results = all.slice(from, from + limit);
-  return { results, next_cursor: from + limit < all.length ? String(from + limit) : null };
+export function startTodoistServer(options: TodoistServerOptions = {}): Promise<TodoistServer> {
+  return new TodoistServer(options).listen(options.port);
 }
 
-function projectJson({ id, name }: { id: string; name: string }): Record<string, unknown> {
-  return {
-    id,
-    name,
-    can_assign_tasks: false,
-    child_order: 1,
-    color: 'charcoal',
-    creator_uid: '1',
-    created_at: '2026-01-01T00:00:00Z',
-    is_archived: false,
-    is_deleted: false,
-    is_favorite: false,
-    is_frozen: false,
-    updated_at: '2026-01-01T00:00:00Z',
-    view_style: 'list',
-    default_order: 0,
-    description: '',
-    public_key: '',
-    access: null,
-    role: '',
-    parent_id: null,
-    inbox_project: false,
-    is_collapsed: false,
-    is_shared: false,
-  };
+function send(response: ServerResponse, reply: Reply, call?: TodoistCall): void {
+  const text = reply.body === undefined ? '' : JSON.stringify(reply.body);
+  if (call) Object.assign(call, { status: reply.status, bytesOut: Buffer.byteLength(text) });
+  const seconds = (reply.body as Partial<Refusal['body']> | undefined)?.error_extra?.['retry_after'];
+  const headers = reply.status === 429 ? { 'retry-after': String(seconds) } : {};
+  response.writeHead(reply.status, {
+    ...(text === '' ? {} : { 'content-type': 'application/json' }),
+    ...headers,
+    ...reply.headers,
+  });
+  response.end(text);
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  request.setEncoding('utf8');
+  let text = '';
+  for await (const part of request) text += String(part);
+  return text;
+}
+
+function parsed(text: string): Record<string, unknown> {
+  return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+}
+
+function mapValues(
+  object: Record<string, unknown>,
+  change: (value: unknown) => unknown,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
 }
 
 if (import.meta.main) {
-  const server = await TodoistServer.start();
-  const names = process.argv.slice(2);
-  const projects = Object.fromEntries(names.map((name) => [name, server.state.addProject(name)]));
-  process.stdout.write(`${JSON.stringify({ url: server.url, token: server.token, projects })}\n`);
+  const { values } = parseArgs({
+    options: { projects: { type: 'string' }, port: { type: 'string' }, token: { type: 'string' } },
+  });
+  const server = await startTodoistServer({
+    ...(values.port === undefined ? {} : { port: Number(values.port) }),
+    ...(values.token === undefined ? {} : { token: values.token }),
+  });
+  const projects = (values.projects ?? '')
+    .split(',')
+    .filter(Boolean)
+    .map((name) => server.addProject(name.trim()));
+  const shown = projects.map(({ id, name }) => ({ id, name }));
+  process.stdout.write(`${JSON.stringify({ port: server.port, token: server.token, projects: shown })}\n`);
 }

@@ -108,7 +108,7 @@ async function execute(
   const { TodoistSyncError } = await import('@doist/todoist-api-typescript');
   const { type, uuid, args } = command;
   const temp = command.type === 'note_add' ? { tempId: command.tempId } : {};
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the SDK's types want a `postedAt`, the API does not
+  // The SDK's types demand a `postedAt` that the API does not want.
   const commands = [{ type, uuid, args, ...temp }] as unknown as SyncCommand[];
   try {
     const answer = await api.sync({ commands });
