@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { openDesk } from './run-claude.ts';
-import type { Step } from '../fakes/messages-api.ts';
+import type { Step } from '../../tools/agents/scripted-api.ts';
 
 const unified = {
   'anthropic-ratelimit-unified-status': 'rejected',

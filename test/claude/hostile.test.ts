@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startMessagesApi } from '../fakes/messages-api.ts';
+import { startMessagesApi } from '../../tools/agents/scripted-api.ts';
 import { addCommand, bash, done, openDesk } from './run-claude.ts';
 
 const first = 'You are a background agent.\n\n';

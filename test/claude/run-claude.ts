@@ -5,8 +5,8 @@ import type { Agent, AgentRequest } from '../../tools/agents/agent.ts';
 import { createClaudeAgent } from '../../tools/agents/claude.ts';
 import { makeRequest, runAgent, temporaryFolder, testRole } from '../agents/run-agent.ts';
 import type { Run, RunOptions } from '../agents/run-agent.ts';
-import { startMessagesApi } from '../fakes/messages-api.ts';
-import type { MessagesApi, Step } from '../fakes/messages-api.ts';
+import { startMessagesApi } from '../../tools/agents/scripted-api.ts';
+import type { MessagesApi, Step } from '../../tools/agents/scripted-api.ts';
 
 export interface Desk extends AsyncDisposable {
   api: MessagesApi;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder, testRole } from '../agents/run-agent.ts';
 import { openDesk, done } from './run-claude.ts';
-import type { Step } from '../fakes/messages-api.ts';
+import type { Step } from '../../tools/agents/scripted-api.ts';
 
 function write(path: string, content = 'Queues decouple.'): Step {
   return { tool: 'Write', input: { file_path: path, content } };

@@ -2,7 +2,7 @@
 import { messageOf } from '../errors.ts';
 import { startOfDay } from '../worker/claim.ts';
 import type { Worker } from '../worker/worker.ts';
-import type { Log, WorkerEvent } from '../worker/worker-event.ts';
+import type { Log } from '../worker/worker-event.ts';
 import { startLiveView, type Standing } from './live-view.ts';
 import { plainLine, timeOf } from './render-worker.ts';
 

@@ -40,7 +40,8 @@ export async function doctor(options: DoctorOptions): Promise<void> {
     ['claude', () => checkClaude(settings)],
     ['todoist', () => checkTodoist(settings, roles.current())],
     ['airtable', () => checkAirtable(settings)],
-    ['isolation', checkIsolation],
+    ['processes', checkProcesses],
+    ['canary', () => checkCanary(settings, roles.current())],
   ];
   const results: Check[] = [];
   for (const [name, run] of checks) {
@@ -168,7 +169,30 @@ function errorIn(stderr: string): string {
   }
 }
 
-function checkIsolation(): Finding {
+/** The role with a shell, if there is one, can try the most. */
+async function checkCanary(settings: Settings, roles: Role[]): Promise<Finding> {
+  const role = roles.find(({ tools }) => tools.some((tool) => tool.startsWith('Bash'))) ?? roles[0];
+  if (!role) return warn('not run: there is no role');
+  if (findProgram(settings.claudeBin ?? 'claude', settings.env['PATH'] ?? '') === undefined)
+    return warn(
+      'not run: it needs claude',
+      'it shows that agents cannot read your tokens; run doctor again once claude is there',
+    );
+  const { runCanary } = await import('../canary.ts');
+  const { attempts, problem } = await runCanary(settings, role);
+  if (problem !== undefined) return fail(`could not be run to its end: ${problem}`);
+  const reached = attempts.filter((attempt) => !attempt.refused).map((attempt) => attempt.what);
+  if (reached.length === 0)
+    return pass(
+      `an agent with the tools of ${role.name} was refused all ${attempts.length}: ${attempts.map(({ what }) => what).join(', ')}`,
+    );
+  return fail(
+    `an agent with the tools of ${role.name} could: ${reached.join(', ')}`,
+    `look at the tools of ${role.file}, and at where the workspace lies`,
+  );
+}
+
+function checkProcesses(): Finding {
   const path = process.env['PATH'] ?? '';
   if (process.platform === 'linux') {
     const setpriv = findProgram('setpriv', path) !== undefined;

@@ -1,13 +1,14 @@
 /**
- * The Messages API on loopback, scripted: one step per request, the last one repeats. It records every request, so a
- * test can say what the agent was told and that a second server was told nothing.
+ * A Messages API on loopback that says what a script says: one step a request, the last one again and again. With it
+ * the real agent program runs without an account and without spending, for doctor (is it refused what it must not
+ * reach?) and for the tests. Every request is recorded, so that one can say what the agent was told.
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isObject } from '../../tools/agents/json.ts';
+import { isObject } from './json.ts';
 
 export interface ToolCall {
   tool: string;
