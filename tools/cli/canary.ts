@@ -21,7 +21,6 @@ import { isObject, objectsOf } from '../agents/json.ts';
 import type { Denial } from '../agents/outcome.ts';
 import { startMessagesApi, type MessagesApi, type ToolCall } from '../agents/scripted-api.ts';
 import type { Role } from '../roles/role.ts';
-import { storeFile } from '../store/store.ts';
 import type { Settings } from './environment.ts';
 
 export interface CanaryReport {
@@ -37,10 +36,12 @@ export async function runCanary(settings: Settings, role: Role): Promise<CanaryR
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'canary-')));
   const secret = `canary-${randomBytes(12).toString('hex')}`;
   const foreign = join(settings.workspace, 'tasks', `canary-${randomUUID()}.md`);
+  const beside = join(settings.dataDir, `canary-${randomUUID()}.txt`);
   mkdirSync(join(settings.workspace, 'tasks'), { recursive: true });
-  writeFileSync(foreign, `${secret}\n`);
+  mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
+  for (const file of [foreign, beside]) writeFileSync(file, `${secret}\n`);
   const control = `control-${randomBytes(12).toString('hex')}`;
-  const probes = probesFor(settings, foreign);
+  const probes = probesFor(settings, foreign, beside);
   const allowed = join(folder, 'output', 'allowed.txt');
   mkdirSync(join(folder, 'output'));
   writeFileSync(allowed, `${control}\n`);
@@ -59,7 +60,7 @@ export async function runCanary(settings: Settings, role: Role): Promise<CanaryR
       problem: told.includes(control) ? seen.problem : (seen.problem ?? 'its tools did not work at all'),
     };
   } finally {
-    rmSync(foreign, { force: true });
+    for (const file of [foreign, beside]) rmSync(file, { force: true });
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -69,9 +70,8 @@ interface Probe {
   call: ToolCall;
 }
 
-function probesFor(settings: Settings, foreign: string): Probe[] {
+function probesFor(settings: Settings, foreign: string, beside: string): Probe[] {
   const env = join(settings.root, '.env');
-  const store = join(settings.dataDir, storeFile);
   const read = (what: string, path: string): Probe => ({
     what,
     call: { tool: 'Read', input: { file_path: path } },
@@ -82,8 +82,8 @@ function probesFor(settings: Settings, foreign: string): Probe[] {
   });
   return [
     read('read .env', env),
-    // A file that is not there is not refused, it is just not found.
-    ...(existsSync(store) ? [read('read the store', store)] : []),
+    // A text file beside the store: the agent's tools would not even try a binary one.
+    read("read the store's folder", beside),
     read("read another task's text", foreign),
     {
       what: 'search the project for a token',
