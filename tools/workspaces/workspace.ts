@@ -68,7 +68,7 @@ export async function prepare(workspace: Workspace, request: PlaceRequest): Prom
     mkdirSync(dirname(contextFile), { recursive: true });
     if (outputDir !== undefined) mkdirSync(outputDir, { recursive: true });
     else mkdirSync(scratch, { recursive: true });
-    return writeCommands(join(attemptDir, 'commands'), role);
+    return writeCommands(workspace, join(attemptDir, 'commands'), request);
   });
   const real = inWorkspace(() => (outputDir === undefined ? undefined : realpathSync(outputDir)));
   if (real !== undefined && !isInside(workspace.root, real)) {
@@ -123,14 +123,27 @@ export function cleanAttempt(places: Places): void {
   if (places.commandsDir !== undefined) rmSync(places.commandsDir, { recursive: true, force: true });
 }
 
-/** Each `scripts/NAME.ts` of the role's skills becomes the command NAME on the agent's PATH. */
-function writeCommands(folder: string, role: Role): string | undefined {
-  const commands = role.skills.flatMap((skill) => skill.commands);
+/**
+ * Each `scripts/NAME.ts` of the role's skills becomes the command NAME on the agent's PATH. It is told for whom it runs
+ * and where our folders are by the command itself, not by an environment that the agent could change.
+ */
+function writeCommands(workspace: Workspace, folder: string, request: PlaceRequest): string | undefined {
+  const commands = request.role.skills.flatMap((skill) => skill.commands);
   if (commands.length === 0) return undefined;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const settings = {
+    AGENT_TASK_ID: request.taskId,
+    AGENT_COMMANDS_DIR: folder,
+    AGENT_DATA_DIR: workspace.dataDir,
+    AGENT_WORKSPACE: workspace.root,
+  };
   for (const { name, script } of commands) {
     const file = join(folder, name);
-    writeFileSync(file, `#!/bin/sh\nexec ${quoted(process.execPath)} ${quoted(script)} "$@"\n`);
+    const lines = Object.entries(settings).map(([key, value]) => `export ${key}=${quoted(value)}`);
+    writeFileSync(
+      file,
+      ['#!/bin/sh', ...lines, `exec ${quoted(process.execPath)} ${quoted(script)} "$@"`, ''].join('\n'),
+    );
     chmodSync(file, 0o755);
   }
   return folder;

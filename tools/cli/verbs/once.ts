@@ -18,6 +18,8 @@ const maxOutput = 1_000_000;
 export interface OnceOptions {
   json: boolean;
   forget: boolean;
+  /** The program to start, where it is not found by the command's own name. */
+  file?: string;
 }
 
 export async function once(key: string, command: readonly string[], options: OnceOptions): Promise<void> {
@@ -35,7 +37,7 @@ export async function once(key: string, command: readonly string[], options: Onc
     const action = newAction(key, [file, ...args], session.now);
     const earlier = await session.store.transaction(({ actions }) => actions.take(action));
     if (earlier) return repeat(session, earlier, action, options);
-    const result = await execa(file, args, {
+    const result = await execa(options.file ?? file, args, {
       stdin: 'inherit',
       reject: false,
       stripFinalNewline: false,
