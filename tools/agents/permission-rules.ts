@@ -75,6 +75,16 @@ function isExact({ argument }: PermissionRule): boolean {
   return argument !== undefined && argument !== '' && !argument.includes('*');
 }
 
+/**
+ * Would an approval of this call have an effect? File tools stay confined to their folders whatever is allowed, and a
+ * redirection is refused even where the command is allowed (measured).
+ */
+export function canBeGranted(text: string): boolean {
+  const rule = parseRule(text);
+  if (!isExact(rule) || writers.has(rule.tool) || ['Read', 'Glob', 'Grep'].includes(rule.tool)) return false;
+  return rule.tool !== 'Bash' || !/[<>]/u.test(rule.argument ?? '');
+}
+
 /** The rule that lets exactly this call through. */
 function grantRule(grant: PermissionRule, cwd: string): string {
   const { tool, argument = '' } = grant;

@@ -2,6 +2,7 @@
  * What an ended attempt means for its task: the failure table in one pure function. It yields the next state, what
  * is told to the person, and what is to be paused; nothing here touches the world.
  */
+import { canBeGranted } from '../agents/permission-rules.ts';
 import { printable } from '../agents/printable.ts';
 import type { AgentResult } from '../agents/agent.ts';
 import type { Failure, Outcome } from '../agents/outcome.ts';
@@ -168,7 +169,7 @@ function park(input: SettleInput, failure: Failure): Settlement {
 }
 
 function refusedTools(input: SettleInput, failure: Failure): Settlement {
-  const rules = [...new Set(input.result.denials.map(say.ruleOf))].slice(0, 10);
+  const rules = [...new Set(input.result.denials.map(say.ruleOf))].filter(canBeGranted).slice(0, 10);
   if (rules.length === 0) return askForDecision(input, input.result.outcome, failure);
   return ending(input, 'input_required', {
     result: 'needs_input',
