@@ -167,13 +167,16 @@ export function tasksOf(query: Query) {
     return rows[0] && decodeTask(rows[0]);
   };
 
-  const write = async (id: string, patch: Partial<Task>): Promise<void> => {
+  /** Yields false when there is no such task (in that state). */
+  const write = async (id: string, patch: Partial<Task>, state?: State): Promise<boolean> => {
     const keys = Object.keys(patch) as (keyof Task)[];
-    if (keys.length === 0) return;
     const assignments = keys.map((key) => `${columnOf.get(key)} = ?`).join(', ');
     const values = keys.map((key) => encode(patch[key] as Task[keyof Task]));
-    const changed = await query.run(`UPDATE tasks SET ${assignments} WHERE id = ?`, ...values, id);
-    if (changed !== 1) throw new AppError('NOT_FOUND', `expected task ${id} in the store`);
+    const inState = state === undefined ? [] : [state];
+    const where = state === undefined ? 'id = ?' : 'id = ? AND state = ?';
+    return (
+      (await query.run(`UPDATE tasks SET ${assignments} WHERE ${where}`, ...values, id, ...inState)) === 1
+    );
   };
 
   return {
@@ -206,13 +209,21 @@ export function tasksOf(query: Query) {
     },
 
     /** Changes facts, never the state. */
-    patch: (id: string, patch: TaskPatch, at: number) => write(id, { ...patch, updatedAt: at }),
+    async patch(id: string, patch: TaskPatch, at: number): Promise<void> {
+      if (await write(id, { ...patch, updatedAt: at })) return;
+      throw new AppError('NOT_FOUND', `expected task ${id} in the store`);
+    },
 
-    /** The only way to change the state. Throws ILLEGAL_TRANSITION. */
+    /** The only way to change the state. Throws ILLEGAL_TRANSITION, also when `task` shows a state it has left. */
     async move(task: Task, to: State, patch: TaskPatch, at: number): Promise<void> {
       assertTransition(task.id, task.state, to);
       const released = to === 'running' ? {} : { attemptId: null, workerId: null, leaseUntil: null };
-      await write(task.id, { ...released, ...patch, state: to, updatedAt: at });
+      const moved = await write(task.id, { ...released, ...patch, state: to, updatedAt: at }, task.state);
+      if (!moved)
+        throw new AppError(
+          'ILLEGAL_TRANSITION',
+          `expected task ${task.id} to be ${task.state}, got: another state`,
+        );
       await appendEvent(query, {
         taskId: task.id,
         attemptId: patch.attemptId ?? task.attemptId,
