@@ -4,7 +4,7 @@ import type { Tables } from '../store/store.ts';
 import type { Task, Turn } from '../store/tasks.ts';
 import { again } from './enqueue.ts';
 import { roundsUsedUp, textChanged } from './messages.ts';
-import { readComments } from './thread.ts';
+import { readComments, signature } from './thread.ts';
 
 /**
  * Reads a resting task's unused human comments and puts the task back into the queue where they ask for it. Yields
@@ -26,7 +26,8 @@ export async function heed(
   if (reading.kind === 'thanks') return undefined;
   if (reading.kind !== 'turn') {
     const last = unused.at(-1);
-    const text = reading.kind === 'void' ? textChanged() : roundsUsedUp(role?.rounds ?? 5);
+    const words = reading.kind === 'void' ? textChanged() : roundsUsedUp(role?.rounds ?? 5);
+    const text = words + signature((await tables.settings.get('store_id')) ?? '');
     await tables.reports.add(
       {
         id: `${task.id}:${reading.kind}:${last?.nativeId ?? task.round}`,

@@ -67,7 +67,7 @@ function decisionIn(
   comments: readonly Comment[],
 ): { decision: 'approve' | 'reject'; text: string } | undefined {
   for (const comment of comments) {
-    const match = /^\s*(approved?|rejected?)\b[\s.,:;!–-]*([\s\S]*)$/i.exec(comment.text);
+    const match = /^\s*(approved?|reject(?:ed)?)\b[\s.,:;!–-]*([\s\S]*)$/i.exec(comment.text);
     if (!match?.[1]) continue;
     const decision = match[1].toLowerCase().startsWith('approve') ? 'approve' : 'reject';
     return { decision, text: (match[2] ?? '').trim() };
