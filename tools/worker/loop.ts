@@ -8,7 +8,7 @@ import { dispatch } from './dispatch.ts';
 import { watchPauses } from './pauses.ts';
 import { createProgress } from './progress.ts';
 import { openQueueLine, type QueueLine } from './queue-line.ts';
-import { reconcile, thisProcess } from './reconcile.ts';
+import { reconcile, takeBack, thisProcess } from './reconcile.ts';
 import { park } from './shutdown.ts';
 import type { Worker } from './worker.ts';
 
@@ -31,6 +31,8 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
   const unwatch = worker.store.onRing(bell.ring);
   options.stop.addEventListener('abort', bell.ring);
   try {
+    // Before the first look at the queues: the duty to poll them may still be a dead worker's.
+    await takeBack(worker);
     for (const line of lines) await line.open();
     announce(worker);
     while (!options.stop.aborted) {

@@ -46,7 +46,8 @@ export function isGone(row: WorkerRow, now: number, leaseMs: number): boolean {
   return row.bootId !== boot || !isAlive(row.pid, row.pidStart);
 }
 
-async function takeBack(worker: Worker): Promise<void> {
+/** Takes back what workers that are gone have left: their tasks, their agents, and the duty to poll a queue. */
+export async function takeBack(worker: Worker): Promise<void> {
   const { rows, running } = await worker.store.read(async ({ workers, tasks }) => ({
     rows: await workers.list(),
     running: await tasks.running(),
