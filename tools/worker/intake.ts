@@ -218,7 +218,9 @@ async function carryOut(batch: Batch, { decision, after, task, role }: Case): Pr
       if (!task || !role) return [];
       const resting = await rest(tables, task, decision.why, now);
       const recurring = after.due?.recurring ? { occurrence: after.due.date } : {};
-      const patch = { ...editsFrom(after, task, role), role: role.name, ...recurring };
+      // Rank and deadline are those of the new round, not of the one before it.
+      const begun = { ...task, enqueuedAt: now, availableAt: decision.availableAt };
+      const patch = { ...editsFrom(after, begun, role), role: role.name, ...recurring };
       await again(
         tables,
         resting,
