@@ -229,25 +229,33 @@ export class Office {
   // Waiting.
 
   /** Resolves once `check` holds; fails with what it was waiting for. */
-  async until(what: string, check: () => unknown): Promise<void> {
+  async until(what: string | (() => string), check: () => unknown): Promise<void> {
     const end = performance.now() + patienceMs;
     while (!(await check())) {
       const ended = this.#workers.find(({ failure }) => failure !== undefined)?.failure;
-      if (ended) throw new Error(`the worker ended while waiting: ${what}`, { cause: ended });
-      if (performance.now() > end) throw new Error(`expected within ${patienceMs} ms: ${what}`);
+      const awaited = typeof what === 'string' ? what : what();
+      if (ended) throw new Error(`the worker ended while waiting: ${awaited}`, { cause: ended });
+      if (performance.now() > end) throw new Error(`expected within ${patienceMs} ms: ${awaited}`);
       await sleep(10);
     }
   }
 
   /** The label is there, and it is the only one of ours. */
   async untilLabel(task: string, label: string): Promise<void> {
-    await this.until(`the label ${label}, got: ${this.labels(task).join(', ')}`, () => {
-      return (
-        this.labels(task)
-          .filter((each) => each.startsWith('agent-'))
-          .join() === label
-      );
-    });
+    const ours = (): string =>
+      this.labels(task)
+        .filter((each) => each.startsWith('agent-'))
+        .join();
+    await this.until(
+      () => `the label ${label}, got: ${this.labels(task).join(', ')}`,
+      () => ours() === label,
+    );
+  }
+
+  /** Moves the clock on and has the workers look at it. */
+  async advance(ms: number): Promise<void> {
+    this.clock.advance(ms);
+    (await this.store()).ring();
   }
 
   /** That many polls have come and been answered, and the loop has gone on after them: for what must not happen. */
@@ -313,15 +321,14 @@ export class StartedWorker {
   readonly events: NewWorkerEvent[] = [];
   readonly id = randomUUID();
   /** What ended it, if something did. */
-  failure: unknown;
+  failure: Error | undefined;
   readonly done: Promise<void>;
   readonly #stop = new AbortController();
   readonly #stopNow = new AbortController();
-  #store: Store | undefined;
 
   constructor(office: Office, options: StartOptions) {
     this.done = this.#run(office, options).catch((error: unknown) => {
-      this.failure = error;
+      this.failure = error instanceof Error ? error : new Error('thrown', { cause: error });
     });
   }
 
@@ -337,7 +344,6 @@ export class StartedWorker {
     const { now } = office.clock;
     const workspace = openWorkspace(office.workspace, join(office.root, dataDir));
     const store = await openStore(workspace.dataDir);
-    this.#store = store;
     const roles = openRoles({ root: office.root, workspace: office.workspace });
     const todoist = openTodoistQueue({
       token: office.todoist.token,
@@ -368,13 +374,7 @@ export class StartedWorker {
     } finally {
       await todoist.close();
       await store.close();
-      this.#store = undefined;
     }
-  }
-
-  /** Has it look at the clock now. */
-  wake(): void {
-    this.#store?.ring();
   }
 
   /** As the first signal does. Resolves when it has ended; throws what ended it otherwise. */

@@ -122,7 +122,7 @@ describe('a blocked action', () => {
     const answers = await Promise.all(
       ['approve', 'reject'].map((text) => office.agentq(['answer', `todoist:${task}`, text, '--json'])),
     );
-    expect(answers.map(({ exitCode }) => exitCode).sort()).toEqual([0, 1]);
+    expect(answers.filter(({ exitCode }) => exitCode === 0)).toHaveLength(1);
     const late = answers.find(({ exitCode }) => exitCode === 1);
     expect(JSON.parse(late?.stderr ?? '')).toMatchObject({ error: { code: 'CONFLICT' } });
     office.start({ agent });
