@@ -24,13 +24,17 @@ export interface Running {
 }
 
 export function startWorker(args: string[], env: Record<string, string>): Running {
-  const child = execa(process.execPath, [join(programs, 'agent-worker.mjs'), '--json', ...args], {
-    env,
-    stdin: 'ignore',
-    stderr: 'inherit',
-    reject: false,
-    buffer: false,
-  });
+  const child = execa(
+    process.execPath,
+    ['--max-semi-space-size=1', join(programs, 'agent-worker.mjs'), '--json', ...args],
+    {
+      env,
+      stdin: 'ignore',
+      stderr: 'inherit',
+      reject: false,
+      buffer: false,
+    },
+  );
   return {
     pid: child.pid ?? 0,
     events: parsed(child.iterable())[Symbol.asyncIterator](),
