@@ -49,24 +49,29 @@ export function startOfDay(now: number): number {
 }
 
 interface Money {
-  /** What is left of the day's budget of this role and of the worker; undefined: no cap. */
+  /** What is left of the day's budget of this role and of the worker, caps of running attempts taken off; undefined: no cap. */
   left(role: Role): number | undefined;
+  /** Is it spent, and not only set aside for what runs? */
+  isSpent(role: Role): boolean;
 }
 
 async function openMoney(worker: Worker, tables: Tables, now: number): Promise<Money> {
+  const { dailyBudgetUsd } = worker.options;
   const capped =
-    worker.options.dailyBudgetUsd !== undefined ||
-    worker.roles().some((role) => role.dailyBudgetUsd !== undefined);
-  const spent = capped ? await tables.attempts.spentSince(startOfDay(now)) : new Map<string, number>();
-  const total = [...spent.values()].reduce((sum, usd) => sum + usd, 0);
+    dailyBudgetUsd !== undefined || worker.roles().some((role) => role.dailyBudgetUsd !== undefined);
+  const none = new Map<string, number>();
+  const held = capped ? await tables.attempts.spentSince(startOfDay(now)) : none;
+  const spent = capped ? await tables.attempts.costByRole(startOfDay(now)) : none;
+  const left = (role: Role, costs: Map<string, number>): number | undefined => {
+    const total = [...costs.values()].reduce((sum, usd) => sum + usd, 0);
+    return smallest(
+      role.dailyBudgetUsd === undefined ? undefined : role.dailyBudgetUsd - (costs.get(role.name) ?? 0),
+      dailyBudgetUsd === undefined ? undefined : dailyBudgetUsd - total,
+    );
+  };
   return {
-    left(role) {
-      const ofRole =
-        role.dailyBudgetUsd === undefined ? undefined : role.dailyBudgetUsd - (spent.get(role.name) ?? 0);
-      const ofWorker =
-        worker.options.dailyBudgetUsd === undefined ? undefined : worker.options.dailyBudgetUsd - total;
-      return smallest(ofRole, ofWorker);
-    },
+    left: (role) => left(role, held),
+    isSpent: (role) => (left(role, spent) ?? leastUsd) < leastUsd,
   };
 }
 
@@ -105,7 +110,7 @@ async function withMoney(
       if (left !== undefined) await tables.pauses.clear(scope);
       continue;
     }
-    const waiting = await tables.tasks.firstReady(role.name);
+    const waiting = money.isSpent(role) ? await tables.tasks.firstReady(role.name) : undefined;
     if (waiting) await sayDaySpent({ worker, tables, scope, now }, waiting);
   }
   return able;

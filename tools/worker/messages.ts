@@ -86,7 +86,7 @@ export function willRetry(failure: Failure, attempt: number, attempts: number, w
 }
 
 export function paused(failure: Failure, until: string | undefined): string {
-  const wait = until === undefined ? 'as soon as that is mended' : `about ${until}`;
+  const wait = until ?? 'as soon as that is mended';
   return failure.kind === 'usage_limit'
     ? `⏸ The agent's account has reached its limit. ${clean(failure.message)}\nThis task, and all others that wait, go on ${wait}. No attempt was used up.`
     : `⏸ The agent cannot start: ${clean(failure.message)}\nWork goes on by itself ${wait}. No attempt was used up.`;
