@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openDesk, presences } from './todoist-desk.ts';
+import { openDesk, presences, stranger } from './todoist-desk.ts';
 
 describe('polling Todoist', () => {
   it('yields all that is open on the desk at first, and then only what has changed', async () => {
@@ -222,6 +222,12 @@ describe('reading everything again', () => {
     const delta = await queue.poll(undefined, [gone]);
     expect(delta.tasks.find((one) => one.nativeId === id)?.title).toBe('New title');
     expect(presences(delta)[gone]).toBe('closed');
+  });
+
+  it('takes what was asked for in full as full, though the answer does not say so', async () => {
+    const baseUrl = await stranger((_, response) => response.end('{"sync_token":"T","items":[],"notes":[]}'));
+    const { restarted } = await openDesk();
+    expect(await restarted({ baseUrl }).poll(undefined, [])).toMatchObject({ full: true, tasks: [] });
   });
 
   it('names the tasks whose comments Todoist left out', async () => {

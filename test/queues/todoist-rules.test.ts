@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { fitting, noteAdd } from '../../tools/queues/todoist/commands.ts';
 import { deadlineEnd, dueAt } from '../../tools/queues/todoist/dates.ts';
-import { formatCursor, tokenFor } from '../../tools/queues/todoist/delta.ts';
+import { formatCursor, merged, type Reading, tokenFor } from '../../tools/queues/todoist/delta.ts';
 import { failureFrom } from '../../tools/queues/todoist/failures.ts';
+import { deletedComment, deletedTask } from '../../tools/queues/todoist/snapshots.ts';
 import { labelStep, sameLabels, withOurs } from '../../tools/queues/todoist/labels.ts';
 
 describe('labels', () => {
@@ -60,6 +61,31 @@ describe('cursors', () => {
   });
 });
 
+const reading = (token: string, ids: string[], unreadable: string[]): Reading => ({
+  full: token === 'full',
+  token,
+  items: new Map(ids.map((id) => [id, { ...deletedTask(id), title: token }])),
+  comments: new Map(ids.map((id) => [id, { ...deletedComment(id), text: token }])),
+  unreadableItems: unreadable.map((nativeId) => ({ nativeId, within: undefined, problem: token })),
+  unreadableNotes: unreadable.map((nativeId) => ({ nativeId, within: undefined, problem: token })),
+  incompleteItemIds: [],
+});
+
+describe('a full reading and the one that follows it', () => {
+  it('are one, in which of each object the later sight counts', () => {
+    const one = merged(reading('full', ['a', 'b', 'c'], ['d', 'e']), reading('later', ['b', 'd'], ['c']));
+    expect(one).toMatchObject({ full: true, token: 'later' });
+    const seen = { a: 'full', b: 'later', d: 'later' };
+    expect(Object.fromEntries([...one.items].map(([id, item]) => [id, item.title]))).toEqual(seen);
+    expect(Object.fromEntries([...one.comments].map(([id, comment]) => [id, comment.text]))).toEqual(seen);
+    expect(one.unreadableItems.map((each) => [each.nativeId, each.problem])).toEqual([
+      ['e', 'full'],
+      ['c', 'later'],
+    ]);
+    expect(one.unreadableNotes).toEqual(one.unreadableItems);
+  });
+});
+
 describe('comments', () => {
   const report = {
     id: 'r',
@@ -112,6 +138,13 @@ describe('refusals', () => {
       kind: 'missing',
       retryAt: undefined,
     });
+  });
+
+  it('a wait is the longer of what header and body say', () => {
+    const body = todoist(429, 'LIMITS_REACHED', { retry_after: 66 });
+    const retryAt = (retryAfter: string) =>
+      failureFrom({ request: 'POST sync', status: 429, retryAfter, body }, 0).retryAt;
+    expect([retryAt('5'), retryAt('90'), retryAt('')]).toEqual([66_000, 90_000, 66_000]);
   });
 
   it('a stale token is one only where a token was sent', () => {

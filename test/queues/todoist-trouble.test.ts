@@ -225,6 +225,16 @@ describe('objects that cannot be read', () => {
     expect(requests()).toEqual(['POST sync', 'POST sync']);
   });
 
+  it('are no concern of ours in other projects', async () => {
+    const { server, queue } = await openDesk();
+    const elsewhere = server.addTask({ projectId: server.addProject('Groceries').id, content: 'Milk' });
+    server.malform(elsewhere.id, 'labels');
+    expect((await queue.poll(undefined, [])).unreadable).toEqual([]);
+    expect((await queue.poll(undefined, [elsewhere.id])).unreadable).toMatchObject([
+      { nativeId: elsewhere.id },
+    ]);
+  });
+
   it('do not stop the search for missing ones', async () => {
     const { server, queue, task } = await openDesk();
     const [bad, closed] = [task('Bad'), task('Closed')];
@@ -260,22 +270,34 @@ describe('objects that cannot be read', () => {
 
   it('may be anything', async () => {
     const { server, queue, task } = await openDesk();
-    const ids = Array.from({ length: 8 }, (_, n) => task(`Odd ${n}`));
-    const odd = [
-      null,
-      7,
-      'text',
-      [],
-      {},
-      { id: 3 },
-      { id: 'x', labels: [1] },
-      { id: 'y', due: { date: 'tomorrow' } },
+    const odd: ((object: Record<string, unknown>) => unknown)[] = [
+      () => 7,
+      () => 'text',
+      () => [],
+      () => ({}),
+      () => ({ id: 3 }),
+      (object) => ({ ...object, id: '' }),
+      (object) => ({ ...object, project_id: {} }),
+      (object) => ({ ...object, labels: [1] }),
+      (object) => ({ ...object, labels: 'home' }),
+      (object) => ({ ...object, checked: 'no' }),
+      (object) => ({ ...object, description: null }),
+      (object) => ({ ...object, due: { date: 'tomorrow', is_recurring: false } }),
+      (object) => ({ ...object, due: { date: '2026-12-01' } }),
+      (object) => ({ ...object, deadline: 'friday' }),
     ];
-    for (const [n, id] of ids.entries()) server.mangle(id, () => odd[n] ?? { nothing: true });
+    for (const change of odd) server.mangle(task('Odd'), change);
     const good = task('Good');
+    server.mangle(good, (object) => ({
+      ...object,
+      priority: 'p1',
+      child_order: null,
+      added_at: 'then',
+      day_order: 'x',
+    }));
     const delta = await queue.poll(undefined, [good]);
-    expect(delta.tasks.map((one) => one.nativeId)).toEqual([good]);
-    expect(delta.unreadable).toHaveLength(8);
+    expect(delta.tasks).toMatchObject([{ nativeId: good, priority: 4, position: 0, addedAt: undefined }]);
+    expect(delta.unreadable).toHaveLength(odd.length);
   });
 
   it('a tombstone is a deletion, of a task as of a comment', async () => {
@@ -307,11 +329,15 @@ describe('objects that cannot be read', () => {
     expect(problems[0]).toContain(bad.id);
   });
 
-  it('a workspace project passes too', async () => {
+  it('a workspace project passes too, one that is gone does not', async () => {
     const { server, queue } = await openDesk();
     const { id } = server.addProject('Team');
     server.mangle(id, (project) => ({ ...project, workspace_id: null, parent_id: undefined }));
     expect(await queue.projects()).toContainEqual({ id, name: 'Team' });
+    for (const gone of ['is_archived', 'is_deleted']) {
+      server.mangle(id, (project) => ({ ...project, [gone]: true }));
+      expect(await queue.projects()).not.toContainEqual({ id, name: 'Team' });
+    }
   });
 });
 

@@ -28,6 +28,14 @@ describe('comments', () => {
     },
   );
 
+  it('repeats what was stored, whatever the text would be now', async () => {
+    const { queue, task } = await openDesk();
+    const report = commentOn(task('Post'), 'Took 2 minutes.');
+    const command = await commandFor(queue, report);
+    const later = { ...report, body: { kind: 'comment', text: 'Took 3 minutes.' } } as const;
+    expect(await commandFor(queue, later, JSON.parse(JSON.stringify(command)))).toEqual(command);
+  });
+
   it('sends it once and no more: what the SDK would re-send is not re-sent', async () => {
     const { server, queue, task, requests } = await openDesk({ timeoutMs: 200 });
     const command = await commandFor(queue, commentOn(task('Post'), 'Done.'));
@@ -173,6 +181,7 @@ describe('labels', () => {
     const id = task('Post');
     const report = labelOn(id, 'agent-done');
     const before = await commandFor(queue, report);
+    expect(before).toMatchObject({ uuid: report.uuid });
     await queue.send(before);
     server.setLabels(id, ['agent-failed']);
     const after = await commandFor(queue, report, before);

@@ -57,7 +57,7 @@ export function failureFrom(refusal: Refusal, now: number): TodoistFailure {
   return new TodoistFailure(code, message, {
     hints: code === 'QUEUE_AUTH' ? authHints : own || refusal.status >= 429 ? [] : addressHints,
     ...(code === 'QUEUE_RATE_LIMITED' || code === 'QUEUE_UNAVAILABLE' ? retryAt : {}),
-    kind: code === 'QUEUE_REJECTED' ? kindOf(refusal, own) : undefined,
+    kind: code === 'QUEUE_REJECTED' ? kindOf(refusal) : undefined,
   });
 }
 
@@ -73,9 +73,9 @@ function codeOf({ status, body }: Refusal, own: boolean, tag: string | undefined
 }
 
 /** How an unknown or expired sync token is refused is not documented: any 4xx that speaks of it counts. */
-function kindOf({ request, status, body }: Refusal, own: boolean): FailureKind | undefined {
+function kindOf({ request, status, body }: Refusal): FailureKind | undefined {
   if (request.endsWith(' sync') && /sync[ _-]?token/i.test(body)) return 'stale-token';
-  return status === 404 && own ? 'missing' : undefined;
+  return status === 404 ? 'missing' : undefined;
 }
 
 function saying(body: ErrorBody | undefined, tag: string | undefined): string {
