@@ -33,7 +33,7 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
   try {
     // Before the first look at the queues: the duty to poll them may still be a dead worker's.
     await takeBack(worker);
-    for (const line of lines) await line.open();
+    for (const line of lines) await line.open(options.mode === 'watch');
     announce(worker);
     while (!options.stop.aborted) {
       await guarded(worker, options, async () => {

@@ -2,7 +2,7 @@
  * The line to one queue: when to poll it, and what to do while it cannot be reached. A queue that is down delays
  * polls and reports; it never stops running work and never loses a report.
  */
-import { AppError } from '../errors.ts';
+import { AppError, isRetryable } from '../errors.ts';
 import type { Queue } from '../queues/queue.ts';
 import type { Role } from '../roles/role.ts';
 import { backoff, queueBackoff } from './backoff.ts';
@@ -13,8 +13,8 @@ import type { Worker } from './worker.ts';
 
 export interface QueueLine {
   readonly queue: Queue;
-  /** Resolves projects and reads for the first time. Throws what a person must mend. */
-  open(): Promise<void>;
+  /** Resolves projects and reads for the first time. Throws what a person must mend; `patient`: only that. */
+  open(patient: boolean): Promise<void>;
   /** One turn: poll if it is time, deliver what is due. Never throws for a queue that is down. */
   turn(): Promise<void>;
   /** Deliver, then poll, whatever the time: what others do on our tasks is seen before an agent starts. */
@@ -85,9 +85,14 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
 
   return {
     queue,
-    async open() {
+    async open(patient) {
       if (!queue.supports.poll || !(await leads())) return;
-      await poll();
+      try {
+        await poll();
+      } catch (error) {
+        if (!patient || !isRetryable(error)) throw error;
+        down(error);
+      }
     },
     async turn() {
       if (worker.now() < nextPollAt && problem !== undefined) return;
