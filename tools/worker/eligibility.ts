@@ -69,7 +69,9 @@ function firstSight(after: TaskSnapshot, now: number): Decision {
 }
 
 /** A task that had gone (and so left the mirror) is back: reopened, or moved back. */
-function returned({ before, after, now }: Change): Decision {
+function returned(change: Change): Decision {
+  const { before, after, now } = change;
+  if (labelTakenOff(change)) return { action: 'rerun', why: 'its label was taken off', availableAt: 0 };
   if (before !== undefined || ours(after.labels).length > 0) return { action: 'none' };
   return { action: 'rerun', why: 'it is open again', availableAt: dueLater(after, now) };
 }
@@ -108,7 +110,7 @@ function dueLater(after: TaskSnapshot, now: number): number {
 /** `Name: value` lines of a description, names in lower case. */
 export function fieldsOf(description: string): Map<string, string> {
   const fields = new Map<string, string>();
-  for (const line of description.split('\n')) {
+  for (const line of description.split(/\r\n?|\n/)) {
     const match = /^\s*(?:[-*]\s+)?\**([\p{L}][\p{L}\p{N} _-]{0,40}?)\**\s*:\**\s*(\S.*)$/u.exec(line);
     if (match?.[1] && match[2]) fields.set(match[1].trim().toLowerCase(), match[2].trim());
   }
