@@ -38,8 +38,10 @@ export function planDesks(roles: readonly Role[], projects: readonly Project[]):
 /** The roles to serve: those of the named projects, or all. Throws NO_PROJECT, naming what there is. */
 export function rolesFor(roles: readonly Role[], names: readonly string[]): Role[] {
   if (names.length === 0) return [...roles];
-  return names.map((name) => {
-    const role = roles.find((known) => same(known.project ?? '', name) || same(known.name, name));
+  const named = names.map((name) => {
+    const role = roles.find(
+      (known) => (known.project !== undefined && same(known.project, name)) || same(known.name, name),
+    );
     if (role) return role;
     const known = roles.flatMap((each) =>
       each.project === undefined ? [] : [`"${each.project}" (${each.file})`],
@@ -51,6 +53,7 @@ export function rolesFor(roles: readonly Role[], names: readonly string[]): Role
       ],
     });
   });
+  return [...new Set(named)];
 }
 
 export function missingProject(missing: readonly Role[], projects: readonly Project[]): AppError {
