@@ -8,6 +8,7 @@ import { parseWorkerFlags, type WorkerFlags } from './cli/worker-options.ts';
 import { AppError } from './errors.ts';
 import { openLocalQueue } from './queues/local.ts';
 import type { Queue } from './queues/queue.ts';
+import type { Role } from './roles/role.ts';
 import { openRoles, type WatchedRoles } from './roles/watch-roles.ts';
 import { openStore } from './store/store.ts';
 import { rolesFor } from './worker/desks.ts';
@@ -20,13 +21,20 @@ async function main(argv: readonly string[]): Promise<void> {
   const settings = readSettings();
   const roles = openRoles({ root: settings.root, workspace: settings.workspace });
   for (const problem of roles.problems()) process.stderr.write(`! ${problem.message}\n`);
-  rolesFor(roles.current(), flags.project);
+  const wanted = new Set(rolesFor(roles.current(), flags.project).map((role) => role.name));
   const queues = await openQueues(flags, settings);
   const agent = await createAgent(flags, settings);
   if (flags.dryRun) {
     const { dryRun } = await import('./cli/dry-run.ts');
     const options = optionsFrom(flags);
-    await dryRun({ settings, options, json: flags.json, queues, agent, roles: () => served(roles, flags) });
+    await dryRun({
+      settings,
+      options,
+      json: flags.json,
+      queues,
+      agent,
+      roles: () => served(roles, flags, wanted),
+    });
     return;
   }
   const check = await agent.check();
@@ -40,7 +48,7 @@ async function main(argv: readonly string[]): Promise<void> {
     queues,
     agent,
     workspace,
-    roles: () => served(roles, flags),
+    roles: () => served(roles, flags, wanted),
     options: optionsFrom(flags),
     now: Date.now,
     random: Math.random,
@@ -59,10 +67,10 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** The roles this run serves, as their files are now. */
-function served(roles: WatchedRoles, flags: WorkerFlags): ReturnType<WatchedRoles['current']> {
+/** The roles this run serves, as their files are now: all there are, or those that were named at the start. */
+function served(roles: WatchedRoles, flags: WorkerFlags, wanted: ReadonlySet<string>): Role[] {
   roles.refresh();
-  return rolesFor(roles.current(), flags.project);
+  return roles.current().filter((role) => flags.project.length === 0 || wanted.has(role.name));
 }
 
 async function openQueues(flags: WorkerFlags, settings: Settings): Promise<Map<string, Queue>> {

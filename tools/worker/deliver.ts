@@ -3,7 +3,7 @@
  * stored before it is sent; when its answer is lost the driver is asked again with what was sent, and sees to it that
  * the effect happens once.
  */
-import { AppError, isRetryable, messageOf } from '../errors.ts';
+import { AppError, hasCode, messageOf } from '../errors.ts';
 import type { Queue, Receipt } from '../queues/queue.ts';
 import type { StoredReport } from '../store/reports.ts';
 import { backoff, queueBackoff } from './backoff.ts';
@@ -11,16 +11,29 @@ import { crashPoint } from './crash-point.ts';
 import { withoutSignature } from './thread.ts';
 import type { Worker } from './worker.ts';
 
-/** Sends what is due to one queue. Throws QUEUE_* when the queue is down; what is left stays stored. */
+/**
+ * Sends what is due to one queue. A report that fails waits for its own next time while others go on; after two that
+ * fail in a row it is the queue, and the rest is left for later. Throws the last QUEUE_* if any failed.
+ */
 export async function deliver(worker: Worker, queue: Queue): Promise<void> {
+  let trouble: unknown;
+  let inARow = 0;
   for (;;) {
     const due = await worker.store.read(({ reports }) => reports.due(queue.name, worker.now()));
-    if (due.length === 0) return;
-    for (const report of due) await deliverOne(worker, queue, report);
+    if (due.length === 0) break;
+    for (const report of due) {
+      const problem = await deliverOne(worker, queue, report);
+      inARow = problem === undefined ? 0 : inARow + 1;
+      trouble = problem ?? trouble;
+      if (inARow >= 2 || hasCode(problem, 'QUEUE_RATE_LIMITED') || hasCode(problem, 'QUEUE_AUTH'))
+        throw problem;
+    }
   }
+  if (trouble !== undefined) throw trouble;
 }
 
-async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): Promise<void> {
+/** Yields what kept the queue from taking it. */
+async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): Promise<unknown> {
   try {
     const receipt = await send(worker, queue, report);
     crashPoint('report-sent');
@@ -30,8 +43,9 @@ async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): P
       worker.log({ type: 'report_sent', taskId: report.taskId, kind: report.body.kind });
   } catch (error) {
     await postponeOrDrop(worker, report, error);
-    if (isRetryable(error) || (error instanceof AppError && error.code === 'QUEUE_AUTH')) throw error;
+    return hasCode(error, 'QUEUE_REJECTED') ? undefined : error;
   }
+  return undefined;
 }
 
 async function send(worker: Worker, queue: Queue, report: StoredReport): Promise<Receipt> {

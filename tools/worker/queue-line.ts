@@ -21,7 +21,7 @@ export interface QueueLine {
   look(): Promise<void>;
   /** Epoch ms of the next poll. */
   nextAt(): number;
-  /** Undelivered reports, and why. */
+  /** Why it cannot be read or told now. */
   trouble(): string | undefined;
 }
 
@@ -32,13 +32,15 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
   let ledAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
   let problem: string | undefined;
+  let undelivered: string | undefined;
 
   async function settleDesks(): Promise<void> {
     const roles = worker.roles();
     if (sameRoles(roles, served)) return;
     const projects = await queue.projects();
     const plan = planDesks(roles, projects);
-    if (plan.desks.size === 0) throw missingProject(plan.missing, projects);
+    // At the start that is a mistake to be mended; later a project may come back, and other work goes on.
+    if (plan.desks.size === 0 && served.length === 0) throw missingProject(plan.missing, projects);
     if (plan.missing.length > 0) {
       const error = missingProject(plan.missing, projects);
       worker.log({ type: 'warning', text: error.message, hints: error.hints });
@@ -76,6 +78,26 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
     problem = undefined;
   }
 
+  /** A report that does not go through waits by itself; it delays neither polls nor the reports of other tasks. */
+  async function tell(): Promise<void> {
+    try {
+      await deliver(worker, queue);
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_')) throw error;
+      const { message: text, retryAt = worker.now() } = error;
+      if (undelivered === undefined) worker.log({ type: 'queue_down', queue: queue.name, text, retryAt });
+      undelivered = text;
+      return;
+    }
+    if (
+      undelivered === undefined ||
+      (await worker.store.read(({ reports }) => reports.pending(queue.name))) > 0
+    )
+      return;
+    undelivered = undefined;
+    worker.log({ type: 'queue_up', queue: queue.name });
+  }
+
   async function poll(): Promise<void> {
     if (!queue.supports.poll) return;
     await settleDesks();
@@ -99,24 +121,25 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
       try {
         if (!(await leads())) return;
         if (worker.now() >= nextPollAt) await poll();
-        await deliver(worker, queue);
         up();
       } catch (error) {
         down(error);
+        return;
       }
+      await tell();
     },
     async look() {
       if (problem !== undefined || !queue.supports.poll) return;
       try {
         if (!(await leads())) return;
-        await deliver(worker, queue);
+        await tell();
         await poll();
       } catch (error) {
         down(error);
       }
     },
     nextAt: () => (queue.supports.poll ? nextPollAt : Number.POSITIVE_INFINITY),
-    trouble: () => problem,
+    trouble: () => problem ?? undelivered,
   };
 }
 
