@@ -54,6 +54,8 @@ export interface StartOptions extends Partial<WorkerOptions> {
   startedAt?: number;
   /** Only these roles. */
   serves?: string[];
+  /** Its failure is part of the test. */
+  mayFail?: boolean;
 }
 
 export interface RunNote {
@@ -232,7 +234,7 @@ export class Office {
   async until(what: string | (() => string), check: () => unknown): Promise<void> {
     const end = performance.now() + patienceMs;
     while (!(await check())) {
-      const ended = this.#workers.find(({ failure }) => failure !== undefined)?.failure;
+      const ended = this.#workers.find(({ failure, mayFail }) => failure && !mayFail)?.failure;
       const awaited = typeof what === 'string' ? what : what();
       if (ended) throw new Error(`the worker ended while waiting: ${awaited}`, { cause: ended });
       if (performance.now() > end) throw new Error(`expected within ${patienceMs} ms: ${awaited}`);
@@ -322,11 +324,13 @@ export class StartedWorker {
   readonly id = randomUUID();
   /** What ended it, if something did. */
   failure: Error | undefined;
+  readonly mayFail: boolean;
   readonly done: Promise<void>;
   readonly #stop = new AbortController();
   readonly #stopNow = new AbortController();
 
   constructor(office: Office, options: StartOptions) {
+    this.mayFail = options.mayFail ?? false;
     this.done = this.#run(office, options).catch((error: unknown) => {
       this.failure = error instanceof Error ? error : new Error('thrown', { cause: error });
     });
@@ -349,7 +353,7 @@ export class StartedWorker {
       token: office.todoist.token,
       baseUrl: office.todoist.url,
       clock: now,
-      timeoutMs: 1000,
+      timeoutMs: 500,
     });
     const local = openLocalQueue();
     const worker: Worker = {

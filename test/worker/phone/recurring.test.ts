@@ -5,10 +5,9 @@ import { finished, type Office, openOffice, portAgent, type PortAgent } from '..
 /** As the roles that come with the project: an occurrence is of use for a day. */
 const roles = { 'linkedin-writer': ['project: LinkedIn Writer', 'deadline: 24h'] };
 
+/** The local day, as Todoist writes it. */
 function dateOf(at: number): string {
-  const day = new Date(at);
-  const two = (part: number): string => String(part).padStart(2, '0');
-  return `${day.getFullYear()}-${two(day.getMonth() + 1)}-${two(day.getDate())}`;
+  return new Date(at).toLocaleDateString('sv-SE');
 }
 
 /** A minute into the local day of this date. */
@@ -85,6 +84,7 @@ describe('a recurring task', () => {
     const task = office.add('For the fair', { due: '2030-01-01' });
     office.start({ agent: portAgent(() => finished()) });
     await office.untilLabel(task, 'agent-done');
+    expect(office.todoist.task(task).due?.date).toBe('2030-01-01');
   });
 
   it('that was closed before it ran is not made up for', async () => {
