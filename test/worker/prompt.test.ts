@@ -127,8 +127,9 @@ describe('a session that goes on', () => {
   });
 
   test('gets an approval of exactly these calls, or their refusal', () => {
-    const decided = { kind: 'decision', rules: ['Bash(git push)'], text: 'but not on Friday' } as const;
-    const approved = withTurn({ ...decided, decision: 'approve' }, { resume: true });
+    const text = 'but not on Friday';
+    const decided: Turn = { kind: 'decision', decision: 'approve', rules: ['Bash(git push)'], text };
+    const approved = withTurn(decided, { resume: true });
     expect(approved).toContain('has approved exactly these calls');
     expect(approved).toContain('- Bash(git push)\nThey added: but not on Friday');
     expect(withTurn({ ...decided, decision: 'reject', text: '' }, { resume: true })).toContain(

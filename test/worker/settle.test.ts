@@ -39,6 +39,14 @@ function failing(
   return settle(given({ ...rest, result }));
 }
 
+function probedAfter(pauseTries: number, resetAt?: number): number {
+  return (
+    failing({ kind: 'usage_limit', ...(resetAt === undefined ? {} : { resetAt }) }, { pauseTries }).pause!
+      .until -
+    (noon + minuteMs)
+  );
+}
+
 const tried = (failures: number, more = {}): Partial<SettleInput> => ({
   task: exampleTask({ state: 'running', failures, ...more }),
 });
@@ -229,14 +237,10 @@ describe('what stops everything alike', () => {
   });
 
   test('without a reset time, or with one that has passed, it is probed at growing intervals', () => {
-    const until = (pauseTries: number, resetAt?: number): number =>
-      failing({ kind: 'usage_limit', ...(resetAt === undefined ? {} : { resetAt }) }, { pauseTries }).pause!
-        .until -
-      (noon + minuteMs);
     const base = 0.55 * pauseBackoff.baseMs;
-    expect([until(0), until(1), until(2)]).toEqual([base, 2 * base, 4 * base]);
-    expect(until(0, noon - 1)).toBe(base);
-    expect(until(50)).toBeLessThanOrEqual(pauseBackoff.maxMs);
+    expect([probedAfter(0), probedAfter(1), probedAfter(2)]).toEqual([base, 2 * base, 4 * base]);
+    expect(probedAfter(0, noon - 1)).toBe(base);
+    expect(probedAfter(50)).toBeLessThanOrEqual(pauseBackoff.maxMs);
   });
 
   test('a broken set-up stops the role alone, however often it was tried', () => {
@@ -256,7 +260,7 @@ describe('what a person must decide', () => {
   const denials: Denial[] = [
     { tool: 'Bash', input: { command: 'git push origin main' } },
     { tool: 'Bash', input: { command: 'git push origin main' } },
-    { tool: 'Write', input: { file_path: '/etc/passwd', content: 'x' } },
+    { tool: 'Bash', input: { command: 'npm publish' } },
   ];
 
   test('policy names the exact calls and asks for approval of this very text', () => {
@@ -270,10 +274,19 @@ describe('what a person must decide', () => {
       label: 'agent-review',
       spent: false,
       keepSession: true,
-      meta: { asked: ['Bash(git push origin main)', 'Write(/etc/passwd)'], askedHash: 'h' },
+      meta: { asked: ['Bash(git push origin main)', 'Bash(npm publish)'], askedHash: 'h' },
     });
-    for (const part of ['git push origin main', '/etc/passwd', 'It could not push.', '`approve`', '`reject`'])
+    for (const part of ['git push origin main', 'npm publish', 'It could not push.', '`approve`', '`reject`'])
       expect(settled.comment).toContain(part);
+  });
+
+  test.each([
+    ['too long to be shown whole', `echo ${'x'.repeat(500)}`],
+    ['with a character that cannot be seen', 'rm a\u202Eb'],
+    ['with a wildcard', 'rm *'],
+  ])('a call %s cannot be approved', (_, command) => {
+    const result = { denials: [{ tool: 'Bash', input: { command } }], sessionUsable: true, costUsd: 0 };
+    expect(failing({ kind: 'policy' }, { result }).meta.asked).toBeUndefined();
   });
 
   test('policy without a call asks how to go on, and there is nothing to approve', () => {
@@ -317,12 +330,11 @@ describe('every kind of failure, with attempts left and without', () => {
     // A task that rests has been told of: it has a comment and a label. One that goes on has no label.
     const rests = settled.to === 'input_required' || !isLive(settled.to);
     expect(settled.label !== undefined).toBe(rests);
-    if (rests) expect(settled.comment).toBeDefined();
-    if (settled.to !== 'queued') expect(settled.availableAt).toBe(0);
-    // Only what counts as an attempt ends in `failed` without a result.
-    if (['usage_limit', 'setup', 'policy', 'budget', 'ambiguous', 'invalid_input', 'deadline'].includes(kind))
-      expect(settled.spent).toBe(false);
-    if (settled.pause !== undefined) expect(['usage_limit', 'setup']).toContain(kind);
+    expect(settled.comment !== undefined || !rests).toBe(true);
+    expect(settled.to === 'queued' || settled.availableAt === 0).toBe(true);
+    // Only what was tried and did not work counts as an attempt; only what stops everything alike pauses.
+    expect(!settled.spent || ['transient', 'agent', 'no_evidence'].includes(kind)).toBe(true);
+    expect(settled.pause !== undefined).toBe(kind === 'usage_limit' || kind === 'setup');
   });
 });
 
