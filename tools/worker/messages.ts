@@ -2,7 +2,7 @@
  * Everything the worker says to a person, in one place: short, plain, and always with what can be done now. Pure.
  * What comes from an agent is data: control characters are taken out, and the whole is cut to what fits.
  */
-import { printable as clean } from '../agents/printable.ts';
+import { printable } from '../agents/printable.ts';
 import type { Denial, Failure, Outcome } from '../agents/outcome.ts';
 import type { Artifact } from '../store/attempts.ts';
 
@@ -12,7 +12,7 @@ export const maxComment = 15_000;
 export function workingOnIt(input: { attempt: number; step?: string; note?: string }): string {
   const lines = [input.attempt === 1 ? '🔧 Working on it.' : `🔧 Working on it, attempt ${input.attempt}.`];
   if (input.note !== undefined) lines.push(input.note);
-  if (input.step !== undefined) lines.push(`Latest step: ${clean(input.step)}`);
+  if (input.step !== undefined) lines.push(`Latest step: ${said(input.step, 500)}`);
   return lines.join('\n');
 }
 
@@ -27,7 +27,7 @@ export interface Ending {
 
 export function done(outcome: Outcome, ending: Ending): string {
   return assemble(
-    [`✅ ${clean(outcome.summary)}`],
+    [`✅ ${said(outcome.summary, longest.summary)}`],
     ending,
     'Review it, then close the task. To change something, comment what. To start over, take the label `agent-done` off.',
   );
@@ -38,11 +38,11 @@ export function decisionNeeded(
   ending: Ending,
 ): string {
   const { outcome } = input;
-  const parts = [`🙋 ${input.title}`];
-  if (outcome.proposal) parts.push(`**Proposed**\n${clean(outcome.proposal)}`);
-  if (outcome.evidence) parts.push(`**Evidence**\n${clean(outcome.evidence)}`);
-  parts.push(`**Why it needs you**\n${clean(outcome.reason ?? input.why)}`);
-  parts.push(`**To decide**\n${clean(outcome.decision ?? input.ask)}`);
+  const parts = [`🙋 ${said(input.title, longest.title)}`];
+  if (outcome.proposal) parts.push(`**Proposed**\n${said(outcome.proposal, longest.proposal)}`);
+  if (outcome.evidence) parts.push(`**Evidence**\n${said(outcome.evidence, longest.evidence)}`);
+  parts.push(`**Why it needs you**\n${said(outcome.reason ?? input.why, longest.reason)}`);
+  parts.push(`**To decide**\n${said(outcome.decision ?? input.ask, longest.decision)}`);
   return assemble(
     parts,
     ending,
@@ -55,8 +55,8 @@ export function blocked(rules: readonly string[], failure: Failure, ending: Endi
   return assemble(
     [
       '🙋 I could not finish without something I am not allowed to do.',
-      `**Wanted to run**\n${calls}`,
-      `**Why it needs you**\n${clean(failure.message)}`,
+      `**Wanted to run**\n${cut(calls, longest.calls)}`,
+      `**Why it needs you**\n${said(failure.message, longest.reason)}`,
       '**To decide**\nMay it run exactly this, for this task alone?',
     ],
     { ...ending, denials: [] },
@@ -68,11 +68,14 @@ export function failed(
   input: { failure: Failure; attempts: number; history: readonly string[] },
   ending: Ending,
 ): string {
-  const parts = [`❌ This did not work. ${clean(input.failure.message)}`];
-  if (input.failure.kind === 'deadline') parts[0] = `⏰ ${clean(input.failure.message)}`;
+  const parts = [`❌ This did not work. ${said(input.failure.message, longest.summary)}`];
+  if (input.failure.kind === 'deadline') parts[0] = `⏰ ${said(input.failure.message, longest.summary)}`;
   if (input.history.length > 1)
     parts.push(
-      `**What was tried**\n${input.history.map((line, index) => `${index + 1}. ${clean(line)}`).join('\n')}`,
+      cut(
+        `**What was tried**\n${input.history.map((line, index) => `${index + 1}. ${said(line, 500)}`).join('\n')}`,
+        longest.history,
+      ),
     );
   return assemble(
     parts,
@@ -82,14 +85,14 @@ export function failed(
 }
 
 export function willRetry(failure: Failure, attempt: number, attempts: number, when: string): string {
-  return `Attempt ${attempt} of ${attempts} did not work: ${clean(failure.message)}\nThe next one starts ${when}.`;
+  return `Attempt ${attempt} of ${attempts} did not work: ${said(failure.message, longest.summary)}\nThe next one starts ${when}.`;
 }
 
 export function paused(failure: Failure, until: string | undefined): string {
   const wait = until ?? 'as soon as that is mended';
   return failure.kind === 'usage_limit'
-    ? `⏸ The agent's account has reached its limit. ${clean(failure.message)}\nThis task, and all others that wait, go on ${wait}. No attempt was used up.`
-    : `⏸ The agent cannot start: ${clean(failure.message)}\nWork goes on by itself ${wait}. No attempt was used up.`;
+    ? `⏸ The agent's account has reached its limit. ${said(failure.message, longest.summary)}\nThis task, and all others that wait, go on ${wait}. No attempt was used up.`
+    : `⏸ The agent cannot start: ${said(failure.message, longest.summary)}\nWork goes on by itself ${wait}. No attempt was used up.`;
 }
 
 export function daySpent(role: string): string {
@@ -104,26 +107,47 @@ export function textChanged(): string {
   return 'The task was edited after I asked, so this approval does not count. Take the label off to start over with the new text, or put the old text back and comment `approve` again.';
 }
 
+/**
+ * The longest each part may be: what is long must never push out what is needed, the decision and what can be done.
+ * The parts of any one comment come to at most half of it; the rest is the draft's.
+ */
+const longest = {
+  title: 500,
+  summary: 2500,
+  proposal: 3000,
+  evidence: 1000,
+  reason: 1000,
+  decision: 1000,
+  calls: 5000,
+  history: 4000,
+  files: 2500,
+  refused: 1200,
+};
+
+/** Without control characters, nor halves of characters, which a queue would refuse together with the comment. */
+function clean(text: string): string {
+  return printable(text).toWellFormed();
+}
+
+/** What somebody else said, fit to be shown. */
+function said(text: string, max: number): string {
+  return cut(clean(text), max);
+}
+
 function assemble(parts: string[], ending: Ending, next: string): string {
   const tail: string[] = [];
-  if (ending.artifacts.length > 0)
-    tail.push(
-      `**Files**\n${ending.artifacts
-        .slice(0, 20)
-        .map((file) => `- ${clean(file.path)} (${size(file.size)})`)
-        .join('\n')}`,
-    );
-  if (ending.denials.length > 0)
-    tail.push(
-      `**Refused**\n${ending.denials
-        .slice(0, 10)
-        .map((denial) => `- ${clean(ruleOf(denial)).slice(0, 200)}`)
-        .join('\n')}`,
-    );
+  if (ending.artifacts.length > 0) {
+    const files = ending.artifacts.slice(0, 20).map((file) => `- ${clean(file.path)} (${size(file.size)})`);
+    tail.push(cut(`**Files**\n${files.join('\n')}`, longest.files));
+  }
+  if (ending.denials.length > 0) {
+    const refused = ending.denials.slice(0, 10).map((denial) => `- ${said(ruleOf(denial), 200)}`);
+    tail.push(cut(`**Refused**\n${refused.join('\n')}`, longest.refused));
+  }
   const cost = ending.costUsd > 0 ? `, $${ending.costUsd.toFixed(2)}` : '';
   tail.push(`${duration(ending.durationMs)}${cost}`, next);
-  const head = cut(parts.join('\n\n'), maxComment / 2);
-  const foot = cut(tail.join('\n\n'), 4000);
+  const head = parts.join('\n\n');
+  const foot = tail.join('\n\n');
   const room = maxComment - head.length - foot.length - 400;
   const draft =
     ending.draft === undefined || room < 200 ? [] : ['---', cut(clean(ending.draft).trim(), room), '---'];
