@@ -139,7 +139,7 @@ function noEvidence(input: SettleInput, failure: Failure): Settlement {
   return {
     ...retry(input, failure, { spent: true, at: 0 }),
     meta: { ...input.task.meta, evidenceRetried: true },
-    progress: `Checking found something missing, so it goes back once more: ${printable(failure.message)}`,
+    progress: `Checking found something missing, so it goes back once more: ${say.cut(printable(failure.message), 2000)}`,
   };
 }
 
@@ -168,8 +168,16 @@ function park(input: SettleInput, failure: Failure): Settlement {
   };
 }
 
+/** What a person cannot see whole, or not as it is, cannot be put up for approval. */
+function canBeShown(rule: string): boolean {
+  return rule.length <= 450 && printable(rule) === rule;
+}
+
 function refusedTools(input: SettleInput, failure: Failure): Settlement {
-  const rules = [...new Set(input.result.denials.map(say.ruleOf))].filter(canBeGranted).slice(0, 10);
+  const rules = [...new Set(input.result.denials.map(say.ruleOf))]
+    .filter(canBeShown)
+    .filter(canBeGranted)
+    .slice(0, 10);
   if (rules.length === 0) return askForDecision(input, input.result.outcome, failure);
   return ending(input, 'input_required', {
     result: 'needs_input',
