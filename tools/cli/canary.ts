@@ -70,16 +70,16 @@ interface Probe {
   call: ToolCall;
 }
 
+function read(what: string, path: string): Probe {
+  return { what, call: { tool: 'Read', input: { file_path: path } } };
+}
+
+function shell(what: string, command: string): Probe {
+  return { what, call: { tool: 'Bash', input: { command, description: what } } };
+}
+
 function probesFor(settings: Settings, foreign: string, beside: string): Probe[] {
   const env = join(settings.root, '.env');
-  const read = (what: string, path: string): Probe => ({
-    what,
-    call: { tool: 'Read', input: { file_path: path } },
-  });
-  const shell = (what: string, command: string): Probe => ({
-    what,
-    call: { tool: 'Bash', input: { command, description: what } },
-  });
   return [
     read('read .env', env),
     // A text file beside the store: the agent's tools would not even try a binary one.

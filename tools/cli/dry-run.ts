@@ -11,7 +11,7 @@ import { claim, type Claim } from '../worker/claim.ts';
 import { missingProject, planDesks } from '../worker/desks.ts';
 import { intake } from '../worker/intake.ts';
 import { buildPrompt } from '../worker/prompt.ts';
-import { cannotStart, gather, requestFor } from '../worker/run-attempt.ts';
+import { cannotStart, gather, requestFor } from '../worker/prepare-attempt.ts';
 import type { Worker, WorkerOptions } from '../worker/worker.ts';
 import { plannedPlaces } from '../workspaces/workspace.ts';
 import type { Settings } from './environment.ts';

@@ -16,7 +16,7 @@ import type { Worker } from './worker.ts';
  * fail in a row it is the queue, and the rest is left for later. Throws the last QUEUE_* if any failed.
  */
 export async function deliver(worker: Worker, queue: Queue): Promise<void> {
-  let trouble: unknown;
+  let trouble: Error | undefined;
   let inARow = 0;
   for (;;) {
     const due = await worker.store.read(({ reports }) => reports.due(queue.name, worker.now()));
@@ -33,7 +33,7 @@ export async function deliver(worker: Worker, queue: Queue): Promise<void> {
 }
 
 /** Yields what kept the queue from taking it. */
-async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): Promise<unknown> {
+async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): Promise<Error | undefined> {
   try {
     const receipt = await send(worker, queue, report);
     crashPoint('report-sent');
@@ -43,7 +43,8 @@ async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): P
       worker.log({ type: 'report_sent', taskId: report.taskId, kind: report.body.kind });
   } catch (error) {
     await postponeOrDrop(worker, report, error);
-    return hasCode(error, 'QUEUE_REJECTED') ? undefined : error;
+    if (hasCode(error, 'QUEUE_REJECTED')) return undefined;
+    return error instanceof Error ? error : new Error(messageOf(error));
   }
   return undefined;
 }

@@ -4,11 +4,11 @@
  */
 import { AppError, isRetryable } from '../errors.ts';
 import type { Queue } from '../queues/queue.ts';
-import type { Role } from '../roles/role.ts';
 import { backoff, queueBackoff } from './backoff.ts';
 import { deliver } from './deliver.ts';
-import { missingProject, planDesks } from './desks.ts';
-import { intake, type Desks } from './intake.ts';
+import { openDesks } from './open-desks.ts';
+import { openLead } from './lead.ts';
+import { intake } from './intake.ts';
 import type { Worker } from './worker.ts';
 
 export interface QueueLine {
@@ -26,40 +26,12 @@ export interface QueueLine {
 }
 
 export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
-  let desks: Desks = new Map();
-  let served: readonly Role[] = [];
+  const desks = openDesks(worker, queue);
+  const leads = openLead(worker, queue.name);
   let nextPollAt = 0;
-  let ledAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
   let problem: string | undefined;
   let undelivered: string | undefined;
-
-  async function settleDesks(): Promise<void> {
-    const roles = worker.roles();
-    if (sameRoles(roles, served)) return;
-    const projects = await queue.projects();
-    const plan = planDesks(roles, projects);
-    // At the start that is a mistake to be mended; later a project may come back, and other work goes on.
-    if (plan.desks.size === 0 && served.length === 0) throw missingProject(plan.missing, projects);
-    if (plan.missing.length > 0) {
-      const error = missingProject(plan.missing, projects);
-      worker.log({ type: 'warning', text: error.message, hints: error.hints });
-    }
-    desks = plan.desks;
-    served = roles;
-    queue.watch(plan.projects);
-  }
-
-  /** One worker of a store polls a queue; the duty is renewed well before it runs out. */
-  async function leads(): Promise<boolean> {
-    const now = worker.now();
-    if (now < ledAt + worker.options.leaseMs / 3 && now >= ledAt) return true;
-    const mine = await worker.store.transaction(({ workers }) =>
-      workers.lead(queue.name, worker.id, now, worker.options.leaseMs),
-    );
-    ledAt = mine ? now : Number.NEGATIVE_INFINITY;
-    return mine;
-  }
 
   function down(error: unknown): void {
     if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_') || error.code === 'QUEUE_TAKEN')
@@ -100,8 +72,7 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
 
   async function poll(): Promise<void> {
     if (!queue.supports.poll) return;
-    await settleDesks();
-    await intake(worker, queue, desks);
+    await intake(worker, queue, await desks());
     nextPollAt = worker.now() + worker.options.pollIntervalMs;
   }
 
@@ -141,8 +112,4 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
     nextAt: () => (queue.supports.poll ? nextPollAt : Number.POSITIVE_INFINITY),
     trouble: () => problem ?? undelivered,
   };
-}
-
-function sameRoles(a: readonly Role[], b: readonly Role[]): boolean {
-  return a.length === b.length && a.every((role, index) => role.hash === b[index]?.hash);
 }

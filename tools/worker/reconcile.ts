@@ -55,7 +55,10 @@ export async function takeBack(worker: Worker): Promise<void> {
   const now = worker.now();
   const alive = new Set(rows.filter((row) => !isGone(row, now, worker.options.leaseMs)).map((row) => row.id));
   for (const task of running) {
-    if (task.workerId === null || task.attemptId === null || alive.has(task.workerId)) continue;
+    if (task.workerId === null || task.attemptId === null) continue;
+    // One of ours that nobody works on any more: its attempt broke down without an outcome.
+    const abandoned = task.workerId === worker.id && !worker.running.has(task.attemptId);
+    if (alive.has(task.workerId) && !abandoned) continue;
     // What is left of the old agent ends before the task can start again; on other machines their guard does it.
     await killMarked(attemptMarker, task.attemptId);
     await worker.store.transaction((tables) => recover(worker, tables, task));

@@ -3,18 +3,15 @@
  * check the evidence, settle. Whatever happens in between, the attempt ends in `settleAttempt`, or the worker has
  * died and the next one takes it from the store.
  */
-import type { AgentEvent, AgentRequest, AgentResult } from '../agents/agent.ts';
-import type { Failure } from '../agents/outcome.ts';
-import { processStartTime } from '../agents/processes.ts';
+import type { AgentResult } from '../agents/agent.ts';
 import { AppError, messageOf } from '../errors.ts';
-import { maxStepsPerAttempt } from '../store/events.ts';
-import { cleanAttempt, prepare, writeContext, type Places } from '../workspaces/workspace.ts';
-import { leastUsd, type Claim } from './claim.ts';
+import { cleanAttempt } from '../workspaces/workspace.ts';
+import type { Claim } from './claim.ts';
 import { crashPoint } from './crash-point.ts';
-import { fieldsOf, missingFields } from './eligibility.ts';
 import { workingOnIt } from './messages.ts';
+import { prepareAttempt } from './prepare-attempt.ts';
 import { progressId, type Progress } from './progress.ts';
-import { buildContext, buildPrompt, type PromptInput } from './prompt.ts';
+import { recordSteps } from './record-steps.ts';
 import { settleAttempt } from './settle-attempt.ts';
 import { signature } from './thread.ts';
 import type { RunningAttempt, Worker } from './worker.ts';
@@ -37,10 +34,7 @@ export function startAttempt(worker: Worker, claim: Claim, progress: Progress): 
       worker.log({
         type: 'warning',
         text: `${claim.task.title}: ${messageOf(error)}`,
-        hints:
-          error instanceof AppError
-            ? error.hints
-            : ['the task stays claimed until its lease ends, then runs again'],
+        hints: error instanceof AppError ? error.hints : ['the task is taken back and runs again'],
       });
     })
     .finally(() => worker.running.delete(claim.attemptId));
@@ -66,7 +60,7 @@ async function runAttempt(run: Run): Promise<void> {
     attempt: claim.attemptNumber,
     lane: role.lane,
   });
-  const prepared = await prepareAttempt(run);
+  const prepared = await prepareAttempt(worker, claim);
   if ('failure' in prepared) {
     const nothing: AgentResult = {
       failure: prepared.failure,
@@ -112,118 +106,6 @@ async function closeLost(worker: Worker, claim: Claim, result: AgentResult): Pro
   });
 }
 
-type Prepared = { request: AgentRequest; places: Places } | { failure: Failure };
-
-async function prepareAttempt(run: Run): Promise<Prepared> {
-  const { worker, claim } = run;
-  const { task, role } = claim;
-  const failure = cannotStart(claim);
-  if (failure) return { failure };
-  try {
-    const branch = fieldsOf(task.description).get('branch');
-    const places = await prepare(worker.workspace, {
-      taskId: task.id,
-      attemptId: claim.attemptId,
-      role,
-      branch,
-    });
-    const input = await gather(worker, claim, places.diff);
-    writeContext(places.contextFile, `${buildContext(input)}\n`);
-    return { places, request: requestFor(worker, claim, places, buildPrompt(input)) };
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    const kind = error.code === 'BAD_INPUT' ? 'invalid_input' : 'setup';
-    return {
-      failure: { kind, code: error.code.toLowerCase(), message: [error.message, ...error.hints].join('. ') },
-    };
-  }
-}
-
-/** What is known to be wrong before anything is made or started. */
-export function cannotStart({ task, role, budgetUsd }: Claim): Failure | undefined {
-  const missing = missingFields(role.requires, task.description);
-  if (missing.length > 0) {
-    const names = missing.map((name) => `\`${name}: …\``).join(', ');
-    const message = `The description lacks ${names}, which ${role.name} needs.`;
-    return { kind: 'invalid_input', code: 'missing_field', message };
-  }
-  if (budgetUsd === undefined || budgetUsd >= leastUsd) return undefined;
-  const spent = task.cost.toFixed(2);
-  return {
-    kind: 'budget',
-    code: 'budget_used_up',
-    message: `The task's budget is used up ($${spent} spent).`,
-  };
-}
-
-/** Everything the prompt is made of, as it is now. */
-export async function gather(worker: Worker, claim: Claim, diff: string | undefined): Promise<PromptInput> {
-  const { task, role } = claim;
-  const now = worker.now();
-  return worker.store.transaction(async ({ mirror, attempts }) => {
-    const children = await mirror.children(task.queue, task.nativeId);
-    const comments = await mirror.comments(task.queue, task.nativeId);
-    // From here on these comments have been heard; later ones are a turn of their own.
-    await mirror.useComments(task.queue, task.nativeId);
-    const last = (await attempts.list(task.id))
-      .filter((attempt) => attempt.round === task.round && attempt.endedAt !== null)
-      .at(-1);
-    const usual = median(await attempts.durations(role.name));
-    const timeLeftMs = timeLimit(worker, claim, now).ms;
-    return {
-      task,
-      subtasks: children.map((child) => ({ title: child.title, done: child.presence === 'closed' })),
-      comments,
-      unheard: comments.filter((comment) => comment.author === 'human' && !comment.used),
-      resume: claim.resume,
-      previous: last?.failureKind
-        ? {
-            kind: last.failureKind as Failure['kind'],
-            code: last.failureCode ?? '',
-            message: last.message ?? '',
-          }
-        : undefined,
-      timeLeftMs,
-      tight: usual !== undefined && timeLeftMs < usual,
-      diff,
-    };
-  });
-}
-
-function timeLimit(worker: Worker, { task, role }: Claim, now: number): { ms: number; isDeadline: boolean } {
-  const total = worker.options.timeoutMs ?? role.timeoutMs;
-  if (task.deadlineAt === null || task.deadlineAt - now >= total) return { ms: total, isDeadline: false };
-  return { ms: Math.max(1000, task.deadlineAt - now), isDeadline: true };
-}
-
-export function requestFor(worker: Worker, claim: Claim, places: Places, prompt: string): AgentRequest {
-  const { task, role } = claim;
-  const limit = timeLimit(worker, claim, worker.now());
-  return {
-    taskId: task.id,
-    attemptId: claim.attemptId,
-    attemptNumber: claim.attemptNumber,
-    role,
-    prompt,
-    sessionId: task.sessionId ?? claim.attemptId,
-    resume: claim.resume,
-    cwd: places.cwd,
-    outputDir: places.outputDir,
-    readableDirs: role.skills.map((skill) => skill.folder),
-    attemptDir: places.attemptDir,
-    commandsDir: places.commandsDir,
-    timeoutMs: limit.ms,
-    timeoutIsDeadline: limit.isDeadline,
-    stallMs: role.stallMs,
-    toolStallMs: role.toolStallMs,
-    model: worker.options.model ?? role.model,
-    budgetUsd: claim.budgetUsd,
-    sessionCostUsd: task.sessionCost,
-    grants: claim.grants,
-    workerId: worker.id,
-  };
-}
-
 /** One comment a round, edited in place from then on. */
 export async function sayWorking(worker: Worker, claim: Claim, progress: Progress): Promise<void> {
   const { task } = claim;
@@ -246,53 +128,4 @@ export async function sayWorking(worker: Worker, claim: Claim, progress: Progres
   });
   if (!isNew) void progress.edit(task, workingOnIt({ attempt: claim.task.failures + 1 }));
   progress.wake();
-}
-
-/** Steps are stored as they come, in small batches, and bounded in number. */
-function recordSteps({ worker, claim, progress, running }: Run) {
-  let kept = 0;
-  let tail = Promise.resolve();
-  const store = (work: Parameters<Worker['store']['transaction']>[0]): void => {
-    tail = tail
-      .then(() => worker.store.transaction(work))
-      .then(
-        () => undefined,
-        (error: unknown) =>
-          worker.log({ type: 'warning', text: `a step was not stored: ${messageOf(error)}`, hints: [] }),
-      );
-  };
-  const append = (type: string, data: Record<string, unknown>): void => {
-    kept += 1;
-    if (kept > maxStepsPerAttempt) return;
-    const at = worker.now();
-    store(({ events }) =>
-      events.append({ taskId: claim.task.id, attemptId: claim.attemptId, at, type, data }),
-    );
-  };
-  const onEvent = (event: AgentEvent): void => {
-    switch (event.type) {
-      case 'started':
-        store(({ attempts }) =>
-          attempts.process(claim.attemptId, event.pid, processStartTime(event.pid) ?? ''),
-        );
-        crashPoint('agent-started');
-        return;
-      case 'cost':
-        store(({ attempts }) => attempts.cost(claim.attemptId, event.usd));
-        return;
-      case 'step':
-      case 'retrying':
-        running.lastStep = event.text;
-        append(event.type, { text: event.text });
-        worker.log({ type: 'step', taskId: claim.task.id, title: claim.task.title, text: event.text });
-        progress.step(claim.task, workingOnIt({ attempt: claim.task.failures + 1, step: event.text }));
-        crashPoint('agent-step');
-    }
-  };
-  return { onEvent, finish: () => tail };
-}
-
-export function median(values: readonly number[]): number | undefined {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }

@@ -5,7 +5,9 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentResult } from '../agents/agent.ts';
+import { isRetryable, messageOf } from '../errors.ts';
 import type { Artifact } from '../store/attempts.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
@@ -20,6 +22,9 @@ import { settle, type Settlement } from './settle.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
 
+/** How long an outcome waits for its store, ms. */
+const patienceMs = 30 * 60_000;
+
 export async function settleAttempt(
   worker: Worker,
   claim: Claim,
@@ -30,7 +35,7 @@ export async function settleAttempt(
   const evidence = await gatherEvidence(worker, claim, result, places);
   const draft = await readDraft(worker, evidence.artifacts);
   progress.stop(claim.task.id);
-  const settled = await worker.store.transaction(async (tables) => {
+  const settled = await stored(worker, async (tables) => {
     const task = await tables.tasks.get(claim.task.id);
     if (!task || task.attemptId !== claim.attemptId) return undefined;
     const settlement = await decideFrom({ worker, claim, result, evidence, draft }, tables, task);
@@ -44,6 +49,24 @@ export async function settleAttempt(
   if (!settled) return;
   announce(worker, claim, settled, result.costUsd ?? 0);
   if (settled.progress !== undefined) await progress.edit(claim.task, settled.progress);
+}
+
+/** What an agent did is not lost to a disk that is full or a store that is locked: it is kept until it is stored. */
+async function stored<T>(worker: Worker, work: (tables: Tables) => Promise<T>): Promise<T> {
+  const end = worker.now() + patienceMs;
+  for (;;) {
+    try {
+      return await worker.store.transaction(work);
+    } catch (error) {
+      if (!isRetryable(error) || worker.now() > end) throw error;
+      worker.log({
+        type: 'warning',
+        text: `an outcome cannot be stored yet: ${messageOf(error)}`,
+        hints: [],
+      });
+      await delay(5000 * worker.options.patience);
+    }
+  }
 }
 
 /** Files are hashed before the transaction: it must stay short. */
