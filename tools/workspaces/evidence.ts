@@ -6,8 +6,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream, lstatSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { messageOf } from '../errors.ts';
 import type { Artifact } from '../store/attempts.ts';
 import { isInside } from './workspace.ts';
+
+/** Bytes. A sparse file may claim any size, and hashing it would take as long as that. */
+const maxSize = 2e9;
 
 export interface EvidenceRequest {
   /** As declared: absolute, or relative to `cwd`. */
@@ -34,12 +38,33 @@ export async function checkEvidence(request: EvidenceRequest): Promise<Evidence>
   if (declared.length === 0 && !request.mayBeEmpty)
     evidence.problems.push('no file was declared, although this role delivers files');
   for (const path of declared.slice(0, 100)) {
-    const problem = inspect(path, request, request.outputDir);
-    if (problem === undefined) evidence.artifacts.push(await artifact(locate(path, request), request));
-    else evidence.problems.push(problem);
+    const found = await examine(path, request, request.outputDir);
+    if (typeof found === 'string') evidence.problems.push(found);
+    else if (!evidence.artifacts.some((known) => known.path === found.path)) evidence.artifacts.push(found);
   }
   if (declared.length > 100) evidence.problems.push(`expected at most 100 files, got: ${declared.length}`);
   return evidence;
+}
+
+/** An artifact, or what is wrong with it. Never throws for a name an agent made up: that would end nothing. */
+async function examine(
+  path: string,
+  request: EvidenceRequest,
+  outputDir: string,
+): Promise<Artifact | string> {
+  const shown = JSON.stringify(stripVTControlCharacters(path).slice(0, 200));
+  if (path.includes('\0')) return `${shown} does not exist`;
+  try {
+    const file = locate(path, request);
+    return inspect(file, shown, request, outputDir) ?? (await artifact(file, request));
+  } catch (error) {
+    if (['ENAMETOOLONG', 'ENOENT'].includes(codeOf(error))) return `${shown} does not exist`;
+    return `${shown} cannot be read (${codeOf(error)})`;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
 }
 
 /** Agents name files relative to their folder, or to the project; both are tried, the first that exists counts. */
@@ -54,10 +79,13 @@ function exists(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
-function inspect(path: string, request: EvidenceRequest, outputDir: string): string | undefined {
-  const shown = JSON.stringify(stripVTControlCharacters(path).slice(0, 200));
-  const file = locate(path, request);
-  if (path.includes('\0') || !exists(file)) return `${shown} does not exist`;
+function inspect(
+  file: string,
+  shown: string,
+  request: EvidenceRequest,
+  outputDir: string,
+): string | undefined {
+  if (!exists(file)) return `${shown} does not exist`;
   let real: string;
   try {
     real = realpathSync(file);
@@ -68,6 +96,7 @@ function inspect(path: string, request: EvidenceRequest, outputDir: string): str
   const facts = statSync(real);
   if (!facts.isFile()) return `${shown} is not a file`;
   if (facts.size === 0) return `${shown} is empty`;
+  if (facts.size > maxSize) return `${shown} is larger than ${maxSize / 1e9} GB`;
   // File systems keep time more coarsely than we do; two seconds is FAT's step.
   if (facts.mtimeMs < request.startedAt - 2000) return `${shown} was not written in this attempt`;
   return undefined;
