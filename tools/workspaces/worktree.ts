@@ -4,7 +4,8 @@
  * in it is never removed.
  */
 import { execa } from 'execa';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { AppError } from '../errors.ts';
 
 export interface Worktree {
@@ -28,15 +29,28 @@ export async function addWorktree(request: {
       hints: ['set worker.repo in the role file to the path of a git repository with at least one commit'],
     });
   const commit = await resolveCommit(repo, request.branch ?? 'HEAD');
-  if (!existsSync(folder)) {
+  // A folder that is empty is what a crash while adding it leaves.
+  if (!existsSync(folder) || readdirSync(folder).length === 0) {
     await git(repo, ['worktree', 'prune']);
     const added = await git(repo, ['worktree', 'add', '--detach', folder, commit]);
     if (added.exitCode !== 0)
       throw new AppError('WORKSPACE', `the worktree could not be made: ${added.stderr.slice(0, 500)}`);
-  } else if ((await git(folder, ['status', '--porcelain'])).stdout === '') {
-    await git(folder, ['checkout', '--detach', commit]);
-  }
+  } else await moveOn(folder, commit);
   return { folder, diff: request.branch === undefined ? undefined : await diffOf(repo, commit) };
+}
+
+/** A clean worktree goes to the commit. Of a folder that is none, git would take the repository around it instead. */
+async function moveOn(folder: string, commit: string): Promise<void> {
+  const top = await git(folder, ['rev-parse', '--show-toplevel']);
+  if (top.exitCode !== 0 || resolve(top.stdout.trim()) !== realpathSync(folder))
+    throw new AppError('WORKSPACE', `expected a git worktree, got: ${folder}`, {
+      hints: ['look into the folder, save what you need, and delete it: it is made anew'],
+    });
+  const status = await git(folder, ['status', '--porcelain']);
+  if (status.exitCode !== 0 || status.stdout !== '') return;
+  const moved = await git(folder, ['checkout', '--detach', commit]);
+  if (moved.exitCode !== 0)
+    throw new AppError('WORKSPACE', `the worktree could not be moved on: ${moved.stderr.slice(0, 500)}`);
 }
 
 async function resolveCommit(repo: string, branch: string): Promise<string> {
