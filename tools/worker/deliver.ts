@@ -25,8 +25,8 @@ export async function deliver(worker: Worker, queue: Queue): Promise<void> {
       const problem = await deliverOne(worker, queue, report);
       inARow = problem === undefined ? 0 : inARow + 1;
       trouble = problem ?? trouble;
-      if (inARow >= 2 || hasCode(problem, 'QUEUE_RATE_LIMITED') || hasCode(problem, 'QUEUE_AUTH'))
-        throw problem;
+      const hopeless = hasCode(problem, 'QUEUE_RATE_LIMITED') || hasCode(problem, 'QUEUE_AUTH');
+      if (problem && (inARow >= 2 || hopeless)) throw problem;
     }
   }
   if (trouble !== undefined) throw trouble;
