@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { openLocalQueue } from '../../tools/queues/local.ts';
+import type { Queue } from '../../tools/queues/queue.ts';
+import { openQueueLine } from '../../tools/worker/queue-line.ts';
+import { exampleRole } from './examples.ts';
+import { workerInMemory } from './worker-in-memory.ts';
+
+/** A queue with one desk and nothing on it, that counts how often it is read. */
+function quietQueue(): { queue: Queue; polls: () => number } {
+  let polls = 0;
+  const queue: Queue = {
+    ...openLocalQueue(),
+    name: 'todoist',
+    supports: { poll: true, editComments: false },
+    projects: async () => [{ id: 'p1', name: 'Writer' }],
+    poll: async () => {
+      polls += 1;
+      return {
+        cursor: `c${polls}`,
+        full: false,
+        tasks: [],
+        comments: [],
+        unreadable: [],
+        commentsIncomplete: [],
+      };
+    },
+  };
+  return { queue, polls: () => polls };
+}
+
+test('the worker that leads polls at its interval', async () => {
+  const { worker, clock } = await workerInMemory([exampleRole()]);
+  const { queue, polls } = quietQueue();
+  const line = openQueueLine(worker, queue);
+  for (let index = 0; index < 3; index += 1) await line.turn();
+  expect(polls()).toBe(1);
+  expect(line.nextAt()).toBe(clock.now + 10_000);
+  clock.now += 10_000;
+  await line.turn();
+  expect(polls()).toBe(2);
+});
+
+test('a worker that does not lead reads nothing, and does not ask again at once', async () => {
+  const { worker, clock, store } = await workerInMemory([exampleRole()]);
+  const { queue, polls } = quietQueue();
+  await store.transaction(({ workers }) => workers.lead('todoist', 'other', clock.now, 60_000));
+  const line = openQueueLine(worker, queue);
+  await line.turn();
+  expect(polls()).toBe(0);
+  expect(line.nextAt()).toBeGreaterThanOrEqual(clock.now + 1000);
+  clock.now += 61_000;
+  await line.turn();
+  expect(polls()).toBe(1);
+});
+
+test('a clock that is put back does not stop the polls', async () => {
+  const { worker, clock } = await workerInMemory([exampleRole()]);
+  const { queue, polls } = quietQueue();
+  const line = openQueueLine(worker, queue);
+  await line.turn();
+  clock.now -= 3_600_000;
+  await line.turn();
+  clock.now += 10_000;
+  await line.turn();
+  expect(polls()).toBe(2);
+});
