@@ -29,6 +29,8 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
   const desks = openDesks(worker, queue);
   const leads = openLead(worker, queue.name);
   let nextPollAt = 0;
+  let askAgainAt = 0;
+  let seenAt = 0;
   let failures = 0;
   let problem: string | undefined;
   let undelivered: string | undefined;
@@ -70,6 +72,14 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
     worker.log({ type: 'queue_up', queue: queue.name });
   }
 
+  /** A clock that was put back must not stop the polls until it has caught up. */
+  function readClock(): number {
+    const now = worker.now();
+    if (now < seenAt) nextPollAt = Math.min(nextPollAt, now + worker.options.pollIntervalMs);
+    seenAt = now;
+    return now;
+  }
+
   async function poll(): Promise<void> {
     if (!queue.supports.poll) return;
     await intake(worker, queue, await desks());
@@ -88,10 +98,16 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
       }
     },
     async turn() {
-      if (worker.now() < nextPollAt && problem !== undefined) return;
+      const now = readClock();
+      if (now < nextPollAt && problem !== undefined) return;
       try {
-        if (!(await leads())) return;
-        if (worker.now() >= nextPollAt) await poll();
+        if (!(await leads())) {
+          // Another worker reads this queue; asking after the duty without a pause would only wear out the store.
+          askAgainAt = now + worker.options.pollIntervalMs;
+          return;
+        }
+        askAgainAt = 0;
+        if (now >= nextPollAt) await poll();
         up();
       } catch (error) {
         down(error);
@@ -109,7 +125,7 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
         down(error);
       }
     },
-    nextAt: () => (queue.supports.poll ? nextPollAt : Number.POSITIVE_INFINITY),
+    nextAt: () => (queue.supports.poll ? Math.max(nextPollAt, askAgainAt) : Number.POSITIVE_INFINITY),
     trouble: () => problem ?? undelivered,
   };
 }
