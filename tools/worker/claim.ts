@@ -123,7 +123,8 @@ async function sayDaySpent(
   const today = new Date(startOfDay(now)).toDateString();
   const known = (await tables.pauses.list()).find((pause) => pause.scope === scope);
   if (known && known.since >= startOfDay(now)) return;
-  const until = startOfDay(now + 26 * 3_600_000);
+  // The next midnight, also of a day that has 23 or 25 hours.
+  const until = startOfDay(startOfDay(now) + 26 * 3_600_000);
   const message = `the day's budget of ${task.role} is spent`;
   await tables.pauses.clear(scope);
   await tables.pauses.set({ scope, kind: 'budget', message, since: now, until });
