@@ -129,7 +129,8 @@ export async function again(
   const meta: TaskMeta = { ...task.meta, crashes: 0, evidenceRetried: false, costAtRound: task.cost };
   delete meta.asked;
   delete meta.askedHash;
-  if (!how.afresh) meta.rounds = (task.meta.rounds ?? 0) + 1;
+  if (how.afresh) delete meta.rounds;
+  else meta.rounds = (task.meta.rounds ?? 0) + 1;
   const availableAt = how.availableAt ?? 0;
   const from = Math.max(now, availableAt);
   await tables.tasks.move(
