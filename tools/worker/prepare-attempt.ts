@@ -11,7 +11,13 @@ import { fieldsOf, missingFields } from './eligibility.ts';
 import { buildContext, buildPrompt, type PromptInput } from './prompt.ts';
 import type { Worker } from './worker.ts';
 
-export type Prepared = { request: AgentRequest; places: Places } | { failure: Failure };
+export type Prepared =
+  | {
+      request: AgentRequest;
+      places: Places;
+      /** Less time is left than the role usually needs. */ tight: boolean;
+    }
+  | { failure: Failure };
 
 /** Makes the workspace and the prompt, or says why the agent cannot start. */
 export async function prepareAttempt(worker: Worker, claim: Claim): Promise<Prepared> {
@@ -28,7 +34,7 @@ export async function prepareAttempt(worker: Worker, claim: Claim): Promise<Prep
     });
     const input = await gather(worker, claim, places.diff);
     writeContext(places.contextFile, `${buildContext(input)}\n`);
-    return { places, request: requestFor(worker, claim, places, buildPrompt(input)) };
+    return { places, tight: input.tight, request: requestFor(worker, claim, places, buildPrompt(input)) };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const kind = error.code === 'BAD_INPUT' ? 'invalid_input' : 'setup';

@@ -74,6 +74,10 @@ async function runAttempt(run: Run): Promise<void> {
     return;
   }
   crashPoint('prepared');
+  if (prepared.tight) {
+    const note = `There is less time than ${role.name} usually needs; you get what can be done by then.`;
+    void run.progress.edit(task, workingOnIt({ attempt: task.failures + 1, note }));
+  }
   const steps = recordSteps(run);
   const result = await worker.agent.run(prepared.request, steps.onEvent, run.signal);
   crashPoint('agent-ended');

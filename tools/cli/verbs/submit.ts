@@ -44,6 +44,8 @@ export async function submit(title: string | undefined, options: SubmitOptions):
         title: text,
         description,
         priority: priorityOf(options.priority),
+        // What was submitted first comes first.
+        position: session.now,
         deadlineAt: ttlMs === undefined ? undefined : session.now + ttlMs,
         submitKey: options.key,
         meta: {
