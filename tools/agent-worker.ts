@@ -20,8 +20,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const flags = parseWorkerFlags(argv);
   const settings = readSettings();
   const roles = openRoles({ root: settings.root, workspace: settings.workspace });
-  for (const problem of roles.problems()) process.stderr.write(`! ${problem.message}\n`);
-  const wanted = new Set(rolesFor(roles.current(), flags.project).map((role) => role.name));
+  if (roles.current().length === 0) throw roles.problems()[0] ?? noRole();
+  const wanted = new Set(wantedRoles(roles, flags).map((role) => role.name));
+  for (const { message, hints } of roles.problems())
+    process.stderr.write([`! ${message}`, ...hints.map((hint) => `    - ${hint}`), ''].join('\n'));
   const queues = await openQueues(flags, settings);
   const agent = await createAgent(flags, settings);
   if (flags.dryRun) {
@@ -64,6 +66,21 @@ async function main(argv: readonly string[]): Promise<void> {
     output.stop();
     await Promise.all([...queues.values()].map((queue) => queue.close()));
     await store.close();
+  }
+}
+
+function noRole(): AppError {
+  return new AppError('NO_ROLE', 'expected a role in .claude/agents/, got: none', {
+    hints: ['a role is one Markdown file there; the README shows how to add one'],
+  });
+}
+
+/** A project that nobody serves because its role file is broken is that file's mistake. */
+function wantedRoles(roles: WatchedRoles, flags: WorkerFlags): Role[] {
+  try {
+    return rolesFor(roles.current(), flags.project);
+  } catch (error) {
+    throw roles.problems()[0] ?? error;
   }
 }
 

@@ -1,7 +1,8 @@
 /** Program: submit, inspect, answer. Each verb loads what it needs, so that looking something up is instant. */
 import { Command } from 'commander';
 import { AppError } from './errors.ts';
-import { runProgram } from './cli/failure.ts';
+import { quietOutput, runProgram } from './cli/failure.ts';
+import { version } from './cli/version.ts';
 import type { DoctorOptions } from './cli/verbs/doctor.ts';
 import type { OnceOptions } from './cli/verbs/once.ts';
 import type { ListOptions } from './cli/verbs/inspect.ts';
@@ -17,9 +18,12 @@ Examples:
 
 function build(): Command {
   const program = new Command('agentq')
+    .configureOutput(quietOutput)
+    .version(version)
     .description('Submit tasks to agents, look at them, answer them.')
     .addHelpText('after', examples)
     .configureHelp({ showGlobalOptions: true })
+    .enablePositionalOptions()
     .exitOverride();
   reading(program);
   writing(program);
@@ -87,7 +91,12 @@ async function listDeadLetters(options: Output): Promise<void> {
 }
 
 function deadLetters(program: Command): void {
-  const dlq = program.command('dlq').description('dead letters: tasks that failed for good').exitOverride();
+  // `dlq` itself takes --json; what stands after a verb of its own belongs to that verb.
+  const dlq = program
+    .command('dlq')
+    .description('dead letters: tasks that failed for good')
+    .enablePositionalOptions()
+    .exitOverride();
   dlq
     .option('--json', 'JSON on standard output', false)
     .option('-q, --quiet', 'ids alone', false)

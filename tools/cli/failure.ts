@@ -9,7 +9,11 @@ export interface Rendered {
 
 /** Exit 2 for wrong usage, 1 for everything else. A bug keeps its stack. */
 export function renderError(error: unknown, json: boolean): Rendered {
-  if (error instanceof CommanderError) return { text: '', exitCode: error.exitCode === 0 ? 0 : 2 };
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return { text: '', exitCode: 0 };
+    const message = error.message.replace(/^error: /, '');
+    return renderError(new AppError('BAD_USAGE', message, { hints: ['--help lists what there is'] }), json);
+  }
   const known = error instanceof AppError ? error : undefined;
   const code = known?.code ?? 'INTERNAL_ERROR';
   const message = messageOf(error);
@@ -23,8 +27,16 @@ export function renderError(error: unknown, json: boolean): Rendered {
   };
 }
 
+/** Errors of usage are rendered here like all others; commander itself prints only help. */
+export const quietOutput = { writeErr: (): void => undefined };
+
 /** Runs a program's body and ends the process with the right code once its output is flushed. */
 export async function runProgram(body: () => Promise<void>, json: boolean): Promise<void> {
+  // A reader that has had enough (`| head`) is no error of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
   try {
     await body();
   } catch (error) {

@@ -18,9 +18,7 @@ export function plainLine(event: WorkerEvent, verbose: boolean): string | undefi
     case 'worker_started':
       return `serving ${event.roles.join(', ')} on ${event.queues.join(' and ')}, with ${event.agent}`;
     case 'worker_stopping':
-      return event.running === 0
-        ? 'stopping'
-        : `stopping; ${event.running} running, parked if not done at once`;
+      return `stopping; ${event.running} running, parked if not done at once`;
     case 'worker_stopped':
       return undefined;
     case 'task_queued':

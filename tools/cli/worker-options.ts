@@ -1,6 +1,8 @@
 /** `agent-worker`'s flags, parsed into what the worker needs. Wrong usage throws BAD_USAGE (exit 2). */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { AppError } from '../errors.ts';
+import { quietOutput } from './failure.ts';
+import { version } from './version.ts';
 import { lanes, type Lane } from '../roles/role.ts';
 import { parseDuration } from '../roles/duration.ts';
 
@@ -32,6 +34,8 @@ Examples:
 
 export function workerCommand(): Command {
   return new Command('agent-worker')
+    .configureOutput(quietOutput)
+    .version(version)
     .description('Takes tasks from your to-do list and has agents do them.')
     .option(
       '-p, --project <name>',

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
 import { migrate } from './migrations.ts';
 import { openSqlite, toAppError } from './sqlite.ts';
 import { storeFile, storeOn, type Store } from './store.ts';
@@ -39,9 +40,16 @@ const tables = [
   'attempts',
 ];
 
+/** A reader, too, would make a log beside the store; where none lies there nobody writes, and the file is all. */
+function openToRead(path: string): DatabaseSync {
+  const url = pathToFileURL(path);
+  if (!existsSync(`${path}-wal`)) url.searchParams.set('immutable', '1');
+  return new DatabaseSync(url, { readOnly: true });
+}
+
 function readAll(path: string): { table: string; row: Record<string, unknown> }[] {
   try {
-    const database = new DatabaseSync(path, { readOnly: true });
+    const database = openToRead(path);
     try {
       return tables.flatMap((table) =>
         database

@@ -68,9 +68,13 @@ async function send(worker: Worker, queue: Queue, report: StoredReport): Promise
 async function mark(worker: Worker, queue: Queue, report: StoredReport, receipt: Receipt): Promise<void> {
   await worker.store.transaction(async ({ reports, mirror, tasks }) => {
     const now = worker.now();
-    if (receipt.status === 'gone') return reports.drop(report.id, 'the task is not there any more');
-    await reports.sent(report.id, receipt.nativeId, now);
     const task = await tasks.get(report.taskId);
+    if (receipt.status === 'gone') {
+      // Should it come back before a poll has seen it gone, it comes back without this report.
+      if (task) await mirror.removeItem(queue.name, task.nativeId);
+      return reports.drop(report.id, 'the task is not there any more');
+    }
+    await reports.sent(report.id, receipt.nativeId, now);
     if (!task) return undefined;
     if (receipt.labels) {
       const item = await mirror.item(queue.name, task.nativeId);

@@ -50,6 +50,8 @@ export function decide(change: Change): Decision {
   if (task.state === 'queued' || task.state === 'waiting') return queuedTask(change);
   if (task.state === 'running') return { action: 'update' };
   if (labelTakenOff(change)) return { action: 'rerun', why: 'its label was taken off', availableAt: 0 };
+  if (cameBackBare(change))
+    return { action: 'rerun', why: 'it is open again', availableAt: dueLater(after, change.now) };
   return { action: 'update' };
 }
 
@@ -96,6 +98,11 @@ function queuedTask({ before, after, labelPending }: Change): Decision {
 function labelTakenOff({ before, after, labelPending }: Change): boolean {
   if (labelPending || before === undefined) return false;
   return ours(before.labels).length > 0 && ours(after.labels).length === 0;
+}
+
+/** It had gone before our label got to it, and is back without one: an open task without a label is to be done. */
+function cameBackBare({ before, after, labelPending }: Change): boolean {
+  return before === undefined && !labelPending && ours(after.labels).length === 0;
 }
 
 export function ours(labels: readonly string[]): string[] {

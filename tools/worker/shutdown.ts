@@ -9,8 +9,8 @@ const graceMs = 3000;
 
 export async function park(worker: Worker, stopNow: AbortSignal): Promise<void> {
   const attempts = [...worker.running.values()];
-  worker.log({ type: 'worker_stopping', running: attempts.length });
   if (attempts.length === 0) return;
+  worker.log({ type: 'worker_stopping', running: attempts.length });
   const ended = Promise.all(attempts.map((attempt) => attempt.ended));
   const grace = new AbortController();
   const impatient = AbortSignal.any([stopNow, grace.signal]);

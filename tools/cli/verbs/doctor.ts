@@ -35,8 +35,8 @@ export async function doctor(options: DoctorOptions): Promise<void> {
   const checks: [string, () => Finding | Promise<Finding>][] = [
     ['node', checkNode],
     ['roles', () => checkRoles(roles.current(), roles.problems())],
-    ['store', () => checkStore(settings, options.repair)],
     ['workspace', () => checkWorkspace(settings)],
+    ['store', () => checkStore(settings, options.repair)],
     ['claude', () => checkClaude(settings)],
     ['todoist', () => checkTodoist(settings, roles.current())],
     ['airtable', () => checkAirtable(settings)],
@@ -102,17 +102,30 @@ async function checkStore(settings: Settings, repair: boolean): Promise<Finding>
 }
 
 function checkWorkspace(settings: Settings): Finding {
-  for (const folder of [settings.workspace, settings.dataDir]) {
-    const missing = !existsSync(folder);
-    const probe = join(folder, '.doctor');
-    if (missing) mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(probe, 'x');
-    rmSync(probe);
+  for (const [variable, folder] of [
+    ['AGENT_WORKSPACE', settings.workspace],
+    ['AGENT_DATA_DIR', settings.dataDir],
+  ] as const) {
+    const problem = cannotWrite(folder);
+    if (problem !== undefined)
+      return fail(problem, `make the folder writable, or set ${variable} to another`);
   }
   const { bavail, bsize } = statfsSync(settings.workspace);
   const free = bavail * bsize;
   const detail = `${settings.workspace}, ${(free / 1e9).toFixed(1)} GB free`;
   return free < 200e6 ? warn(detail, 'free some space: agents and the store need room') : pass(detail);
+}
+
+function cannotWrite(folder: string): string | undefined {
+  const probe = join(folder, '.doctor');
+  try {
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(probe, 'x');
+    rmSync(probe);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 async function checkClaude(settings: Settings): Promise<Finding> {
@@ -178,6 +191,8 @@ async function checkCanary(settings: Settings, roles: Role[]): Promise<Finding> 
       'not run: it needs claude',
       'it shows that agents cannot read your tokens; run doctor again once claude is there',
     );
+  if (cannotWrite(settings.workspace) !== undefined || cannotWrite(settings.dataDir) !== undefined)
+    return warn('not run: it needs the workspace');
   const { runCanary } = await import('../canary.ts');
   const { attempts, problem } = await runCanary(settings, role);
   if (problem !== undefined) return fail(`could not be run to its end: ${problem}`);
