@@ -94,9 +94,15 @@ describe('a label', () => {
     expect(decide(change({ ...set, task: inState('queued') }))).toEqual({ action: 'update' });
   });
 
-  test('that was never seen cannot have been taken off', () => {
-    expect(decide(change({ after: plain, task: inState('completed') }))).toEqual({ action: 'update' });
-  });
+  test.each(['completed', 'failed', 'input_required'] as const)(
+    'that never got onto a task that is %s, was closed, and is open again: do it',
+    (state) => {
+      const back = { before: undefined, after: plain, task: inState(state) };
+      expect(decide(change(back))).toEqual({ action: 'rerun', why: 'it is open again', availableAt: 0 });
+      expect(decide(change({ ...back, after: labelled }))).toEqual({ action: 'update' });
+      expect(decide(change({ ...back, labelPending: true }))).toEqual({ action: 'update' });
+    },
+  );
 
   test('of another kind is the human’s own affair', () => {
     const given = { before: exampleItem({ labels: ['a'] }), after: plain };
