@@ -20,11 +20,13 @@ import { WorkerUnderFire } from './worker-under-fire.ts';
 
 const desks = ['LinkedIn Writer', 'Newsletter Writer'];
 /**
- * Kills are timed by what the worker does, not by the clock, so that a slow machine is shaken as often per task as a
- * fast one: after so many requests to Todoist, give or take all of them, and a moment more. A task takes about ten.
+ * Kills are timed by what the worker does, so that a slow machine is shaken as often per task as a fast one: after up to
+ * twice as many requests to Todoist as fall to one kill (a task takes about ten), and a moment more. When little is to
+ * be done, and so little is asked, the clock decides.
  */
 const requestsPerTask = 10;
 const momentMs = 400;
+const longestLullMs = 8000;
 const overallMs = 15 * 60_000;
 const restMs = 4 * 60_000;
 
@@ -82,7 +84,7 @@ async function shake(): Promise<number> {
   while (worker.kills < wanted.kills && Date.now() < deadline) {
     await sleep(25);
     human.act(worker.kills / wanted.kills);
-    if (server.calls.length >= nextKill.call) {
+    if (server.calls.length >= nextKill.call || Date.now() >= nextKill.at) {
       await sleep(nextKill.moment);
       worker.kill();
       nextKill = pickKill();
@@ -93,9 +95,13 @@ async function shake(): Promise<number> {
   return Date.now() - startedAt;
 }
 
-function pickKill(): { call: number; moment: number } {
+function pickKill(): { call: number; at: number; moment: number } {
   const calls = random() * 2 * ((wanted.tasks * requestsPerTask) / wanted.kills);
-  return { call: server.calls.length + calls, moment: random() * momentMs };
+  return {
+    call: server.calls.length + calls,
+    at: Date.now() + random() * longestLullMs,
+    moment: random() * momentMs,
+  };
 }
 
 /** True: every open task says how it ended, and the store has nothing left to do. */
