@@ -6,11 +6,11 @@
 import { execa } from 'execa';
 import { randomUUID } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { onTestFinished } from 'vitest';
+import { afterAll, onTestFinished } from 'vitest';
 import { workerMarker, type Agent, type AgentEvent, type AgentRequest } from '../../tools/agents/agent.ts';
 import type { AgentResult } from '../../tools/agents/agent.ts';
 import { createCommandAgent } from '../../tools/agents/command.ts';
@@ -43,6 +43,11 @@ export interface OfficeOptions {
   roles?: Record<string, string[]>;
 }
 
+// One folder for all tests of a file, one after another: Node's compile cache goes by path.
+const root = realpathSync(mkdtempSync(join(tmpdir(), 'office-')));
+const installed = ['tools', 'node_modules', 'package.json'];
+afterAll(() => rmSync(root, { recursive: true, force: true, maxRetries: 3 }));
+
 type NewTask = Parameters<TodoistServer['addTask']>[0];
 
 export interface StartOptions extends Partial<WorkerOptions> {
@@ -68,7 +73,7 @@ export interface RunNote {
 }
 
 export class Office {
-  readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'office-')));
+  readonly root = root;
   readonly workspace = join(this.root, 'workspace');
   /** What the scripted agent notes, and the files it waits for. */
   readonly notes = join(this.root, 'notes');
@@ -160,7 +165,10 @@ export class Office {
       extendEnv: false,
     });
     const ended = running.then(({ exitCode, stdout, stderr }) => ({ exitCode, stdout, stderr }));
-    const program = { pid: running.pid, ended, kill: (signal: NodeJS.Signals) => running.kill(signal) };
+    let output = '';
+    running.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const kill = (signal: NodeJS.Signals): boolean => running.kill(signal);
+    const program = { ended, kill, output: () => output };
     this.#programs.push(program);
     return program;
   }
@@ -274,7 +282,8 @@ export class Office {
     for (const worker of this.#workers) left.push(...(await worker.end()));
     for (const store of this.#stores.values()) await store.close();
     await this.todoist.shutdown();
-    rmSync(this.root, { recursive: true, force: true, maxRetries: 3 });
+    for (const name of readdirSync(this.root))
+      if (!installed.includes(name)) rmSync(join(this.root, name), { recursive: true, maxRetries: 3 });
     if (left.length > 0) throw new Error(`expected no process to be left running, got: ${left.join(', ')}`);
   }
 }
@@ -282,8 +291,9 @@ export class Office {
 type Env = Record<string, string>;
 
 export interface Program {
-  pid: number | undefined;
   ended: Promise<Answer>;
+  /** What it has printed so far. */
+  output(): string;
   kill(signal: NodeJS.Signals): boolean;
 }
 
