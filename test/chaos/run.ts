@@ -81,7 +81,7 @@ process.exit(failed ? 1 : 0);
 async function shake(): Promise<number> {
   let nextKill = pickKill();
   let nextNewsAt = 0;
-  while (worker.kills < wanted.kills && Date.now() < deadline) {
+  while (worker.kills < wanted.kills && Date.now() < deadline && !isBroken()) {
     await sleep(25);
     human.act(worker.kills / wanted.kills);
     if (server.calls.length >= nextKill.call || Date.now() >= nextKill.at) {
@@ -93,6 +93,11 @@ async function shake(): Promise<number> {
   }
   human.act(1);
   return Date.now() - startedAt;
+}
+
+/** A worker that ends by itself is a finding; one that cannot even start is not worth the time. */
+function isBroken(): boolean {
+  return worker.ownEnds.length >= 20;
 }
 
 function pickKill(): { call: number; at: number; moment: number } {
@@ -107,7 +112,7 @@ function pickKill(): { call: number; at: number; moment: number } {
 /** True: every open task says how it ended, and the store has nothing left to do. */
 async function comeToRest(): Promise<boolean> {
   const end = Math.min(deadline, Date.now() + restMs);
-  while (Date.now() < end) {
+  while (Date.now() < end && !isBroken()) {
     human.act(1);
     if (quiet(server) && (await settled(site))) return true;
     await sleep(500);
