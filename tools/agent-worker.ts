@@ -35,6 +35,7 @@ async function main(argv: readonly string[]): Promise<void> {
       json: flags.json,
       queues,
       agent,
+      knownRoles: () => roles.current(),
       roles: () => served(roles, flags, wanted),
     });
     return;
@@ -50,6 +51,7 @@ async function main(argv: readonly string[]): Promise<void> {
     queues,
     agent,
     workspace,
+    knownRoles: () => roles.current(),
     roles: () => served(roles, flags, wanted),
     options: optionsFrom(flags),
     now: Date.now,

@@ -22,6 +22,7 @@ await work(
     queues: new Map([[queue.name, queue]]),
     agent: createCommandAgent({ argv: ['sh', '-c', 'grep -q "# heavy" && exec sleep 600; exit 0'] }),
     workspace: openWorkspace(join(folder, 'workspace'), join(folder, 'data')),
+    knownRoles: () => roles,
     roles: () => roles,
     options: {
       lanes: { fast: 2, normal: 2, heavy: 10 },

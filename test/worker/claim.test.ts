@@ -149,7 +149,8 @@ describe('money', () => {
     const bench = await workerInMemory([role]);
     for (const hour of [1, 12, 23.5]) {
       bench.clock.now = startOfDay(noon) + hour * hourMs;
-      const { id } = await bench.insert();
+      await bench.insert();
+      const { id } = await bench.insert({ state: 'completed' });
       await bench.store.transaction(async ({ attempts, pauses }) => {
         await pauses.clear('budget:writer');
         const attempt = {

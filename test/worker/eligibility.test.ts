@@ -63,10 +63,15 @@ describe('a task seen for the first time', () => {
 });
 
 describe('a task that goes away', () => {
+  test('but not because nobody knows whose project it is just now', () => {
+    const known = change({ before: plain, task: inState('running'), inScope: false });
+    expect(decide(known)).toEqual({ action: 'none' });
+  });
+
   const ways: [string, Partial<Change>][] = [
     ['it was closed', { after: exampleItem({ presence: 'closed' }) }],
     ['it was deleted', { after: exampleItem({ presence: 'deleted' }) }],
-    ['it was moved away', { inScope: false }],
+    ['it was moved away', { inScope: false, after: exampleItem({ projectId: 'elsewhere' }) }],
     ['it became a sub-task', { after: exampleItem({ parentId: 'p' }) }],
   ];
   const table = ways.flatMap(([why, patch]) => states.map((state) => [why, state, patch] as const));

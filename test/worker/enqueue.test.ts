@@ -66,6 +66,7 @@ describe('a new round', () => {
     });
     expect(task.meta).toEqual({
       rounds: 6,
+      deadlineBase: expect.any(Number),
       crashes: 0,
       evidenceRetried: false,
       costAtRound: 4,

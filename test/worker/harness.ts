@@ -373,10 +373,8 @@ export class StartedWorker {
       queues: new Map([todoist, local].map((queue) => [queue.name, queue])),
       agent,
       workspace,
-      roles: () => {
-        roles.refresh();
-        return roles.current().filter(({ name }) => serves?.includes(name) ?? true);
-      },
+      knownRoles,
+      roles: () => knownRoles().filter(({ name }) => serves?.includes(name) ?? true),
       options: { ...defaults, ...rest },
       now,
       random: () => 0.5,

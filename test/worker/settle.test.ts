@@ -24,7 +24,8 @@ function given(patch: Partial<SettleInput> = {}): SettleInput {
     patience: 1,
     draft: undefined,
     history: [],
-    pauseTries: 0,
+    pauseTries: { agent: 0, role: 0 },
+    toldHash: exampleTask().contentHash,
     ...patch,
   };
 }
@@ -41,8 +42,10 @@ function failing(
 
 function probedAfter(pauseTries: number, resetAt?: number): number {
   return (
-    failing({ kind: 'usage_limit', ...(resetAt === undefined ? {} : { resetAt }) }, { pauseTries }).pause!
-      .until -
+    failing(
+      { kind: 'usage_limit', ...(resetAt === undefined ? {} : { resetAt }) },
+      { pauseTries: { agent: pauseTries, role: 0 } },
+    ).pause!.until -
     (noon + minuteMs)
   );
 }
@@ -233,7 +236,9 @@ describe('what stops everything alike', () => {
       pause: { scope: 'agent', kind: 'usage_limit', until: resetAt },
     });
     expect(settled.comment).toContain('No attempt was used up');
-    expect(failing({ kind: 'usage_limit', resetAt }, { pauseTries: 1 }).comment).toBeUndefined();
+    expect(
+      failing({ kind: 'usage_limit', resetAt }, { pauseTries: { agent: 1, role: 0 } }).comment,
+    ).toBeUndefined();
   });
 
   test('without a reset time, or with one that has passed, it is probed at growing intervals', () => {
@@ -266,7 +271,11 @@ describe('what a person must decide', () => {
   test('policy names the exact calls and asks for approval of this very text', () => {
     const settled = failing(
       { kind: 'policy', message: 'It could not push.' },
-      { ...tried(0, { contentHash: 'h' }), result: { denials, sessionUsable: true, costUsd: 0 } },
+      {
+        ...tried(0, { contentHash: 'edited since' }),
+        toldHash: 'h',
+        result: { denials, sessionUsable: true, costUsd: 0 },
+      },
     );
     expect(settled).toMatchObject({
       to: 'input_required',

@@ -32,14 +32,14 @@ describe('comments on a task that rests', () => {
     meta: { asked: ['Bash(x)'], askedHash: 'h' },
   });
 
-  test('none are nothing', () => expect(readComments(asking, [], 5)).toEqual({ kind: 'nothing' }));
+  test('none are nothing', () => expect(readComments(asking, [], 5, 0)).toEqual({ kind: 'nothing' }));
 
   test.each([
     ['input_required', 'answer'],
     ['completed', 'follow_up'],
     ['failed', 'follow_up'],
   ] as const)('on %s they are one %s, in their order', (state, from) => {
-    expect(readComments(exampleTask({ state }), said('shorter', 'and kinder'), 5)).toEqual({
+    expect(readComments(exampleTask({ state }), said('shorter', 'and kinder'), 5, 0)).toEqual({
       kind: 'turn',
       turn: { kind: 'message', from, text: 'shorter\n\nand kinder' },
     });
@@ -47,31 +47,31 @@ describe('comments on a task that rests', () => {
 
   test('an attached file is named', () => {
     const comments = [exampleComment('see', { attachment: 'a.pdf' })];
-    expect(readComments(asking, comments, 5)).toMatchObject({ turn: { text: 'see\n[attached: a.pdf]' } });
+    expect(readComments(asking, comments, 5, 0)).toMatchObject({ turn: { text: 'see\n[attached: a.pdf]' } });
   });
 
   test('thanks end it, unless an answer is wanted', () => {
-    expect(readComments(exampleTask({ state: 'completed' }), said('Thanks!', '👍'), 5)).toEqual({
+    expect(readComments(exampleTask({ state: 'completed' }), said('Thanks!', '👍'), 5, 0)).toEqual({
       kind: 'thanks',
     });
     expect(
-      readComments(exampleTask({ state: 'completed' }), said('Thanks!', 'but shorter'), 5),
+      readComments(exampleTask({ state: 'completed' }), said('Thanks!', 'but shorter'), 5, 0),
     ).toMatchObject({
       kind: 'turn',
     });
-    expect(readComments(asking, said('ok'), 5)).toMatchObject({ turn: { from: 'answer', text: 'ok' } });
+    expect(readComments(asking, said('ok'), 5, 0)).toMatchObject({ turn: { from: 'answer', text: 'ok' } });
   });
 
   test('rounds are counted, and decisions are never too many', () => {
     const meta = { rounds: 5 };
-    expect(readComments(exampleTask({ state: 'completed', meta }), said('more'), 5)).toEqual({
+    expect(readComments(exampleTask({ state: 'completed', meta }), said('more'), 5, 0)).toEqual({
       kind: 'too_many',
     });
-    expect(readComments(exampleTask({ state: 'completed', meta }), said('more'), 6)).toMatchObject({
+    expect(readComments(exampleTask({ state: 'completed', meta }), said('more'), 6, 0)).toMatchObject({
       kind: 'turn',
     });
     expect(
-      readComments({ ...blocked, meta: { ...blocked.meta, rounds: 99 } }, said('approve'), 5),
+      readComments({ ...blocked, meta: { ...blocked.meta, rounds: 99 } }, said('approve'), 5, 0),
     ).toMatchObject({ turn: { decision: 'approve' } });
   });
 
@@ -81,32 +81,56 @@ describe('comments on a task that rests', () => {
     ['  APPROVE\nand be quick', 'approve', 'and be quick'],
     ['reject', 'reject', ''],
     ['Rejected: too dangerous', 'reject', 'too dangerous'],
+    ['✅ approve', 'approve', ''],
   ])('%j decides on exactly what was asked', (text, decision, more) => {
-    expect(readComments(blocked, said(text), 5)).toEqual({
+    expect(readComments(blocked, said(text), 5, 0)).toEqual({
       kind: 'turn',
       turn: { kind: 'decision', decision, rules: ['Bash(x)'], text: more },
     });
   });
 
-  test.each(['approval is not mine to give', 'I approve', 'approving', 'yes', 'please reject', ''])(
-    '%j is an answer and approves nothing',
-    (text) => {
-      expect(readComments(blocked, said(text), 5)).toMatchObject({
-        turn: { kind: 'message', from: 'answer' },
-      });
-    },
-  );
+  test('of several verdicts one rejection is enough', () => {
+    for (const texts of [
+      ['approve', 'reject'],
+      ['reject', 'approve'],
+    ])
+      expect(readComments(blocked, said(...texts), 5, 0)).toMatchObject({ turn: { decision: 'reject' } });
+  });
+
+  test('what was said before the question, or before it was posted, approves nothing', () => {
+    const early = [exampleComment('approve', { postedAt: noon - 1 })];
+    expect(readComments(blocked, early, 5, noon)).toMatchObject({ turn: { kind: 'message' } });
+    expect(readComments(blocked, early, 5, undefined)).toMatchObject({ turn: { kind: 'message' } });
+    const late = [exampleComment('approve', { postedAt: noon })];
+    expect(readComments(blocked, late, 5, noon)).toMatchObject({ turn: { decision: 'approve' } });
+  });
+
+  test.each([
+    'approval is not mine to give',
+    'I approve',
+    'approving',
+    'yes',
+    'please reject',
+    '',
+    "Approved? No, don't!",
+    'approve only the first one',
+    'approve, but be quick',
+  ])('%j is an answer and approves nothing', (text) => {
+    expect(readComments(blocked, said(text), 5, 0)).toMatchObject({
+      turn: { kind: 'message', from: 'answer' },
+    });
+  });
 
   test('where nothing was asked, approve is a word like any other', () => {
-    expect(readComments(asking, said('approve'), 5)).toMatchObject({
+    expect(readComments(asking, said('approve'), 5, 0)).toMatchObject({
       turn: { kind: 'message', text: 'approve' },
     });
   });
 
   test('an approval of a text that was edited since is void; a rejection always counts', () => {
     const edited = { ...blocked, contentHash: 'other' };
-    expect(readComments(edited, said('approve'), 5)).toEqual({ kind: 'void' });
-    expect(readComments(edited, said('reject'), 5)).toMatchObject({ turn: { decision: 'reject' } });
+    expect(readComments(edited, said('approve'), 5, 0)).toEqual({ kind: 'void' });
+    expect(readComments(edited, said('reject'), 5, 0)).toMatchObject({ turn: { decision: 'reject' } });
   });
 });
 

@@ -1,6 +1,7 @@
 /** A worker on a store in memory, with a clock that stands still, for tests of single steps of the loop. */
 import type { Agent } from '../../tools/agents/agent.ts';
 import type { Role } from '../../tools/roles/role.ts';
+import { openLocalQueue } from '../../tools/queues/local.ts';
 import { copyStore } from '../../tools/store/copy.ts';
 import type { Store } from '../../tools/store/store.ts';
 import type { Task } from '../../tools/store/tasks.ts';
@@ -38,9 +39,10 @@ export async function workerInMemory(roles: Role[], options: Partial<WorkerOptio
     id: 'w1',
     startedAt: noon,
     store,
-    queues: new Map(),
+    queues: new Map(['local', 'todoist'].map((name) => [name, { ...openLocalQueue(), name }])),
     agent,
     workspace: { root: '/workspace', dataDir: '/data' },
+    knownRoles: () => roles,
     roles: () => roles,
     options: {
       lanes: { fast: 2, normal: 2, heavy: 1 },

@@ -23,6 +23,7 @@ export interface DryRun {
   json: boolean;
   queues: Map<string, Queue>;
   agent: Agent;
+  knownRoles: () => Role[];
   roles: () => Role[];
 }
 
@@ -48,6 +49,7 @@ async function inMemory(plan: DryRun): Promise<Worker> {
     queues: plan.queues,
     agent: plan.agent,
     workspace: { root: plan.settings.workspace, dataDir: plan.settings.dataDir },
+    knownRoles: plan.knownRoles,
     roles: plan.roles,
     options: { ...plan.options, lanes },
     now: Date.now,
@@ -60,7 +62,7 @@ async function inMemory(plan: DryRun): Promise<Worker> {
 async function read(worker: Worker, queue: Queue): Promise<void> {
   if (!queue.supports.poll) return;
   const projects = await queue.projects();
-  const plan = planDesks(worker.roles(), projects);
+  const plan = planDesks(worker.knownRoles(), projects);
   if (plan.desks.size === 0) throw missingProject(plan.missing, projects);
   queue.watch(plan.projects);
   await intake(worker, queue, plan.desks);

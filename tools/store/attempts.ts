@@ -94,16 +94,21 @@ export function attemptsOf(query: Query) {
       await query.run('UPDATE attempts SET cost = ? WHERE id = ? AND ended_at IS NULL', usd, id);
     },
 
-    /** Ends an attempt that has not ended. Yields false when it already had: nothing was changed. */
+    /** Attempts that have not ended, whatever became of their tasks. */
+    open: (): Promise<Attempt[]> => select('ended_at IS NULL ORDER BY started_at'),
+
+    /** Ends an attempt that has not ended; what it was seen to cost is never lowered. Yields false when it already had: nothing was changed. */
     async finish(id: string, end: AttemptEnd): Promise<boolean> {
       const changed = await query.run(
-        `UPDATE attempts SET result = ?, failure_kind = ?, failure_code = ?, message = ?, spent = ?, cost = ?, turns = ?,
+        `UPDATE attempts SET result = ?, failure_kind = ?, failure_code = ?, message = ?, spent = ?,
+         cost = CASE WHEN cost > ? THEN cost ELSE ? END, turns = ?,
          denials = ?, artifacts = ?, ended_at = ? WHERE id = ? AND ended_at IS NULL`,
         end.result,
         end.failureKind,
         end.failureCode,
         end.message,
         end.spent ? 1 : 0,
+        end.cost,
         end.cost,
         end.turns,
         JSON.stringify(end.denials),

@@ -94,7 +94,9 @@ export function mirrorOf(query: Query) {
       await query.run(
         `INSERT INTO comments (queue, native_id, task_native_id, author, text, attachment, posted_at, used)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (queue, native_id) DO UPDATE SET text = excluded.text,
-         author = excluded.author, attachment = excluded.attachment, used = excluded.used`,
+         author = excluded.author, attachment = excluded.attachment, 
+         posted_at = CASE WHEN excluded.author = 'worker' THEN excluded.posted_at ELSE comments.posted_at END,
+         used = excluded.used`,
         comment.queue,
         comment.nativeId,
         comment.taskNativeId,
@@ -119,12 +121,10 @@ export function mirrorOf(query: Query) {
       return rows.map(decode);
     },
 
-    async useComments(queue: string, taskNativeId: string): Promise<void> {
-      await query.run(
-        'UPDATE comments SET used = 1 WHERE queue = ? AND task_native_id = ?',
-        queue,
-        taskNativeId,
-      );
+    /** They have been heard: they ask for nothing any more. */
+    async useComments(queue: string, nativeIds: readonly string[]): Promise<void> {
+      for (const nativeId of nativeIds)
+        await query.run('UPDATE comments SET used = 1 WHERE queue = ? AND native_id = ?', queue, nativeId);
     },
   };
 }

@@ -32,8 +32,8 @@ export interface TaskMeta {
   /** What the task had cost when this round began: each round has the whole budget. */
   costAtRound?: number;
   budgetUsd?: number;
-  /** Where the deadline came from, for messages. */
-  deadlineFrom?: string;
+  /** From when the role's deadline counts, epoch ms. */
+  deadlineBase?: number;
   /** Context file of a local task: name, sha256. */
   context?: { name: string; sha256: string };
 }
@@ -233,12 +233,18 @@ export function tasksOf(query: Query) {
       });
     },
 
-    /** The first ready task of each role, in the order in which the role would take it. */
-    async firstReady(role: string): Promise<Task | undefined> {
+    /**
+     * The first ready task of the role from these queues. One whose last attempt has not ended yet (its agent is still
+     * being stopped) is not ready: two of them must never live at once.
+     */
+    async firstReady(role: string, queues: readonly string[]): Promise<Task | undefined> {
       const rows = await query.all(
         `SELECT * FROM tasks WHERE role = ? AND state = 'queued' AND available_at = 0
+         AND queue IN (${queues.map(() => '?').join(', ')})
+         AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.task_id = tasks.id AND attempts.ended_at IS NULL)
          ORDER BY ordinal, priority, due_at, position, id LIMIT 1`,
         role,
+        ...queues,
       );
       return rows[0] && decodeTask(rows[0]);
     },

@@ -110,8 +110,9 @@ export function pausesOf(query: Query) {
       await query.run('UPDATE pauses SET until = ? WHERE scope = ?', now, scope);
     },
 
-    async clear(scope: string): Promise<boolean> {
-      return (await query.run('DELETE FROM pauses WHERE scope = ?', scope)) > 0;
+    /** `startedAt`: only a pause that began before then; what was under way at the time proves nothing. */
+    async clear(scope: string, startedAt = Number.MAX_SAFE_INTEGER): Promise<boolean> {
+      return (await query.run('DELETE FROM pauses WHERE scope = ? AND since <= ?', scope, startedAt)) > 0;
     },
   };
 }
@@ -141,6 +142,10 @@ export function grantsOf(query: Query) {
         grant.decidedBy,
         grant.at,
       );
+    },
+
+    async clear(taskId: string): Promise<void> {
+      await query.run('DELETE FROM grants WHERE task_id = ?', taskId);
     },
 
     async list(taskId: string): Promise<Grant[]> {

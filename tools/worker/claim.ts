@@ -9,6 +9,7 @@ import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
 import type { Pause } from '../store/workers.ts';
 import { daySpent } from './messages.ts';
+import { isInside } from '../workspaces/workspace.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
 
@@ -38,7 +39,7 @@ export async function claim(worker: Worker, held: readonly Claim[] = []): Promis
       await rolesThatMayRun(worker, tables, held, now),
       now,
     );
-    const best = await bestReady(tables, roles);
+    const best = await bestReady(tables, roles, [...worker.queues.keys()]);
     return best && take({ worker, tables, money, now }, best);
   });
 }
@@ -110,7 +111,9 @@ async function withMoney(
       if (left !== undefined) await tables.pauses.clear(scope);
       continue;
     }
-    const waiting = money.isSpent(role) ? await tables.tasks.firstReady(role.name) : undefined;
+    const waiting = money.isSpent(role)
+      ? await tables.tasks.firstReady(role.name, [...worker.queues.keys()])
+      : undefined;
     if (waiting) await sayDaySpent({ worker, tables, scope, now }, waiting);
   }
   return able;
@@ -157,18 +160,20 @@ function folderBusy(worker: Worker, role: Role, running: readonly Task[]): boole
   if (role.output === undefined || role.sharesOutput || role.isolation === 'folder') return false;
   return running.some((task) => {
     if (task.role === role.name) return false;
-    const other = worker.roles().find((known) => known.name === task.role);
-    return other !== undefined && other.output === role.output && !other.sharesOutput;
+    const other = worker.knownRoles().find((known) => known.name === task.role);
+    if (other?.output === undefined || other.sharesOutput || other.isolation === 'folder') return false;
+    return isInside(other.output, role.output ?? '') || isInside(role.output ?? '', other.output);
   });
 }
 
 async function bestReady(
   tables: Tables,
   roles: readonly Role[],
+  queues: readonly string[],
 ): Promise<{ task: Task; role: Role } | undefined> {
   let best: { task: Task; role: Role } | undefined;
   for (const role of roles) {
-    const task = await tables.tasks.firstReady(role.name);
+    const task = await tables.tasks.firstReady(role.name, queues);
     if (task && (best === undefined || ranksBefore(task, best.task))) best = { task, role };
   }
   return best;

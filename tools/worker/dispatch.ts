@@ -4,6 +4,7 @@
  */
 import type { Bell } from './bell.ts';
 import { claim, type Claim } from './claim.ts';
+import { closeAttempt } from './close-attempt.ts';
 import { crashPoint } from './crash-point.ts';
 import type { Progress } from './progress.ts';
 import type { QueueLine } from './queue-line.ts';
@@ -19,7 +20,22 @@ export async function dispatch(
   const claims = await claimAll(worker);
   for (const claimed of claims) await sayWorking(worker, claimed, progress);
   for (const line of lines) if (claims.some(({ task }) => task.queue === line.queue.name)) await line.look();
-  for (const claimed of claims) void startAttempt(worker, claimed, progress).ended.then(bell.ring);
+  for (const claimed of await stillOurs(worker, claims))
+    void startAttempt(worker, claimed, progress).ended.then(bell.ring);
+}
+
+/** The look may have shown that a human has closed a task meanwhile: its agent need not start at all. */
+async function stillOurs(worker: Worker, claims: readonly Claim[]): Promise<Claim[]> {
+  if (claims.length === 0) return [];
+  return worker.store.transaction(async (tables) => {
+    const kept: Claim[] = [];
+    for (const claimed of claims) {
+      const task = await tables.tasks.get(claimed.task.id);
+      if (task?.attemptId === claimed.attemptId) kept.push(claimed);
+      else await closeAttempt(tables, claimed, undefined, worker.now());
+    }
+    return kept;
+  });
 }
 
 async function claimAll(worker: Worker): Promise<Claim[]> {

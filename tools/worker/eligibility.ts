@@ -37,6 +37,7 @@ export function decide(change: Change): Decision {
   if (absence !== undefined) {
     return task && isLive(task.state) ? { action: 'cancel', why: absence } : { action: 'none' };
   }
+  if (!change.inScope) return { action: 'none' };
   if (!task) return firstSight(after, change.now);
   if (change.newDesk !== undefined && ours(after.labels).length === 0)
     return {
@@ -55,10 +56,11 @@ export function decide(change: Change): Decision {
   return { action: 'update' };
 }
 
-function absent({ after, inScope }: Change): string | undefined {
+function absent({ before, after, inScope }: Change): string | undefined {
   if (after.presence === 'closed') return 'it was closed';
   if (after.presence === 'deleted') return 'it was deleted';
-  if (!inScope) return 'it was moved away';
+  // A project that nobody knows just now is not a move; only another project than before is one.
+  if (!inScope && before?.projectId !== after.projectId) return 'it was moved away';
   if (after.parentId !== undefined) return 'it became a sub-task';
   return undefined;
 }

@@ -62,7 +62,7 @@ export function freshTask(given: NewTask, now: number): Task {
     occurrence: given.occurrence ?? null,
     contentHash: contentHash(given.title, given.description),
     submitKey: given.submitKey ?? null,
-    meta: given.meta ?? {},
+    meta: { ...given.meta, deadlineBase: Math.max(now, given.availableAt ?? 0) },
   };
 }
 
@@ -93,7 +93,7 @@ export function fromSnapshot(queue: string, role: Role, item: TaskSnapshot, avai
 
 /** What an edit in the queue changes of a task. */
 export function editsFrom(item: TaskSnapshot, task: Task, role: Role): TaskPatch {
-  const from = Math.max(task.enqueuedAt, task.availableAt);
+  const from = task.meta.deadlineBase ?? task.enqueuedAt;
   // A deadline that had passed before this round was asked for cannot be what the human means by it.
   const own = item.deadlineAt !== undefined && item.deadlineAt > from ? item.deadlineAt : undefined;
   return {
@@ -133,6 +133,9 @@ export async function again(
   else meta.rounds = (task.meta.rounds ?? 0) + 1;
   const availableAt = how.availableAt ?? 0;
   const from = Math.max(now, availableAt);
+  meta.deadlineBase = from;
+  // What was approved was approved for that round.
+  if (how.afresh) await tables.grants.clear(task.id);
   await tables.tasks.move(
     task,
     'queued',

@@ -20,9 +20,13 @@ export async function heed(
     return undefined;
   const comments = await tables.mirror.comments(task.queue, task.nativeId);
   const unused = comments.filter((comment) => comment.author === 'human' && !comment.used);
-  const reading = readComments(task, unused, role?.rounds ?? 5);
+  const askedAt = comments.findLast((comment) => comment.author === 'worker')?.postedAt;
+  const reading = readComments(task, unused, role?.rounds ?? 5, askedAt);
   if (reading.kind === 'nothing') return undefined;
-  await tables.mirror.useComments(task.queue, task.nativeId);
+  await tables.mirror.useComments(
+    task.queue,
+    unused.map((comment) => comment.nativeId),
+  );
   if (reading.kind === 'thanks') return undefined;
   if (reading.kind !== 'turn') {
     const last = unused.at(-1);
@@ -48,7 +52,7 @@ export async function heed(
         rule,
         contentHash: task.contentHash,
         decision: turn.decision,
-        decidedBy: `${task.queue} comment`,
+        decidedBy: unused.map((comment) => comment.nativeId).join(' '),
         at: now,
       });
   }

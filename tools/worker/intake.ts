@@ -36,7 +36,8 @@ export async function intake(worker: Worker, queue: Queue, desks: Desks): Promis
   );
   crashPoint('intake-stored');
   if (!delta.full) giveWay(worker, comments);
-  for (const event of events) worker.log(event);
+  const served = new Set(worker.roles().map((role) => role.name));
+  for (const event of events) if (!('role' in event) || served.has(event.role)) worker.log(event);
   for (const { nativeId, problem } of delta.unreadable)
     worker.log({
       type: 'warning',
@@ -176,7 +177,8 @@ async function applyItem(batch: Batch, after: TaskSnapshot): Promise<NewWorkerEv
     labelPending: pending.some((report) => report.body.kind === 'label'),
     now: worker.now(),
   });
-  if (after.presence === 'open' && role) await tables.mirror.saveItem(queue.name, after);
+  const stays = role !== undefined || before?.projectId === after.projectId;
+  if (after.presence === 'open' && stays) await tables.mirror.saveItem(queue.name, after);
   else await tables.mirror.removeItem(queue.name, after.nativeId);
   return carryOut(batch, { decision, after, task, role });
 }
@@ -205,21 +207,21 @@ async function carryOut(batch: Batch, { decision, after, task, role }: Case): Pr
       const known = freshTask(fromSnapshot(queue.name, role, after, 0), now);
       const note = `labelled ${ours(after.labels).join(', ')} before this store knew it`;
       await tables.tasks.insert({ ...known, state: decision.state, note }, now);
-      await tables.mirror.useComments(queue.name, after.nativeId);
+      await useAnswered(tables, queue.name, after.nativeId);
       return [];
     }
     case 'cancel':
       return task ? [await cancel(tables, task, decision.why, now)] : [];
     case 'update':
-      if (task && role && task.state !== 'running')
-        await tables.tasks.patch(task.id, editsFrom(after, task, role), now);
+      if (task && role) await tables.tasks.patch(task.id, editsFrom(after, task, role), now);
       return [];
     case 'rerun': {
       if (!task || !role) return [];
       const resting = await rest(tables, task, decision.why, now);
       const recurring = after.due?.recurring ? { occurrence: after.due.date } : {};
       // Rank and deadline are those of the new round, not of the one before it.
-      const begun = { ...task, enqueuedAt: now, availableAt: decision.availableAt };
+      const base = { ...task.meta, deadlineBase: Math.max(now, decision.availableAt) };
+      const begun = { ...task, enqueuedAt: now, meta: base };
       const patch = { ...editsFrom(after, begun, role), role: role.name, ...recurring };
       await again(
         tables,
@@ -234,12 +236,26 @@ async function carryOut(batch: Batch, { decision, after, task, role }: Case): Pr
         },
         now,
       );
-      await tables.mirror.useComments(queue.name, after.nativeId);
+      const heard = await tables.mirror.comments(queue.name, after.nativeId);
+      await tables.mirror.useComments(
+        queue.name,
+        heard.map((comment) => comment.nativeId),
+      );
       return [
         { type: 'task_queued', taskId: task.id, role: role.name, title: task.title, why: decision.why },
       ];
     }
   }
+}
+
+/** Of a task that an earlier store knew: what people said before our last word has been heard, what came after has not. */
+async function useAnswered(tables: Tables, queue: string, nativeId: string): Promise<void> {
+  const thread = await tables.mirror.comments(queue, nativeId);
+  const lastWord = thread.findLastIndex((comment) => comment.author === 'worker');
+  await tables.mirror.useComments(
+    queue,
+    thread.slice(0, lastWord + 1).map((comment) => comment.nativeId),
+  );
 }
 
 /** Stops a live task for good: its attempt is fenced off, and nothing more is told to the queue. */

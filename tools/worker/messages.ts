@@ -60,7 +60,7 @@ export function blocked(rules: readonly string[], failure: Failure, ending: Endi
       '**To decide**\nMay it run exactly this, for this task alone?',
     ],
     { ...ending, denials: [] },
-    'Comment `approve` or `reject`; anything else you write is passed on as an answer.',
+    'Comment `approve` or `reject`, the word alone on its line; anything else is passed on as an answer.',
   );
 }
 

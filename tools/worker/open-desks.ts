@@ -1,28 +1,54 @@
-/** Which projects of a queue are served, kept up to date as role files change. */
-import type { Queue } from '../queues/queue.ts';
+/**
+ * Whose desk each project of a queue is, kept up to date as role files change. All roles count, also those this worker
+ * does not serve, and a desk that was known stays known: a role file that is gone for a moment moves no task.
+ */
+import { hasCode } from '../errors.ts';
+import type { Project, Queue } from '../queues/queue.ts';
 import type { Role } from '../roles/role.ts';
-import { missingProject, planDesks } from './desks.ts';
+import { missingProject, planDesks, type DeskPlan } from './desks.ts';
 import type { Desks } from './intake.ts';
 import type { Worker } from './worker.ts';
 
-/** The result asks the queue for its projects only when the roles have changed. Throws NO_PROJECT the first time. */
+/** Projects are made and renamed by people, so they are looked at again now and then. */
+const lookAgainMs = 10 * 60_000;
+
+/** Throws NO_PROJECT the first time, when no role that is served has a desk. */
 export function openDesks(worker: Worker, queue: Queue): () => Promise<Desks> {
-  let desks: Desks = new Map();
-  let served: readonly Role[] = [];
-  return async () => {
-    const roles = worker.roles();
-    if (sameRoles(roles, served)) return desks;
-    const projects = await queue.projects();
-    const plan = planDesks(roles, projects);
+  const desks = new Map<string, Role>();
+  const watched = new Map<string, Project>();
+  let planned: readonly Role[] = [];
+  let lookAgainAt = 0;
+
+  function warn(error: { message: string; hints: string[] }): void {
+    worker.log({ type: 'warning', text: error.message, hints: error.hints });
+  }
+
+  function take(plan: DeskPlan, projects: readonly Project[]): void {
+    const served = new Set(worker.roles().map((role) => role.name));
+    const missing = plan.missing.filter((role) => served.has(role.name));
+    const isFirst = planned.length === 0;
     // At the start that is a mistake to be mended; later a project may come back, and other work goes on.
-    if (plan.desks.size === 0 && served.length === 0) throw missingProject(plan.missing, projects);
-    if (plan.missing.length > 0) {
-      const error = missingProject(plan.missing, projects);
-      worker.log({ type: 'warning', text: error.message, hints: error.hints });
+    if (isFirst && ![...plan.desks.values()].some((role) => served.has(role.name)))
+      throw missingProject(missing.length > 0 ? missing : plan.missing, projects);
+    if (missing.length > 0 && (isFirst || !sameRoles(worker.knownRoles(), planned)))
+      warn(missingProject(missing, projects));
+    for (const [id, role] of plan.desks) desks.set(id, role);
+    for (const project of plan.projects) watched.set(project.id, project);
+    queue.watch([...watched.values()]);
+  }
+
+  return async () => {
+    const roles = worker.knownRoles();
+    if (sameRoles(roles, planned) && worker.now() < lookAgainAt) return desks;
+    const projects = await queue.projects();
+    try {
+      take(planDesks(roles, projects), projects);
+    } catch (error) {
+      if (planned.length === 0 || !hasCode(error, 'NO_PROJECT')) throw error;
+      warn(error);
     }
-    desks = plan.desks;
-    served = roles;
-    queue.watch(plan.projects);
+    planned = roles;
+    lookAgainAt = worker.now() + lookAgainMs;
     return desks;
   };
 }

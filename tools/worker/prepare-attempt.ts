@@ -11,37 +11,47 @@ import { fieldsOf, missingFields } from './eligibility.ts';
 import { buildContext, buildPrompt, type PromptInput } from './prompt.ts';
 import type { Worker } from './worker.ts';
 
-export type Prepared =
-  | {
-      request: AgentRequest;
-      places: Places;
-      /** Less time is left than the role usually needs. */ tight: boolean;
-    }
-  | { failure: Failure };
+/** What the agent was told: comments that have been heard once it has worked, and the text that it worked on. */
+export interface Told {
+  comments: string[];
+  contentHash: string;
+}
+
+export interface Ready {
+  request: AgentRequest;
+  places: Places;
+  told: Told;
+  /** Less time is left than the role usually needs. */
+  tight: boolean;
+}
 
 /** Makes the workspace and the prompt, or says why the agent cannot start. */
-export async function prepareAttempt(worker: Worker, claim: Claim): Promise<Prepared> {
-  const { task, role } = claim;
+export async function prepareAttempt(worker: Worker, claim: Claim): Promise<Ready | { failure: Failure }> {
+  const { role } = claim;
   const failure = cannotStart(claim);
   if (failure) return { failure };
   try {
-    const branch = fieldsOf(task.description).get('branch');
-    const places = await prepare(worker.workspace, {
-      taskId: task.id,
-      attemptId: claim.attemptId,
-      role,
-      branch,
-    });
+    const branch = fieldsOf(claim.task.description).get('branch');
+    const where = { taskId: claim.task.id, attemptId: claim.attemptId, role, branch };
+    const places = await prepare(worker.workspace, where);
     const input = await gather(worker, claim, places.diff);
     writeContext(places.contextFile, `${buildContext(input)}\n`);
-    return { places, tight: input.tight, request: requestFor(worker, claim, places, buildPrompt(input)) };
+    const request = requestFor(worker, claim, places, buildPrompt(input));
+    const { contentHash } = input.task;
+    // What was approved was approved for another text than the one that is now told.
+    if (contentHash !== claim.task.contentHash) request.grants = [];
+    const told = { comments: input.unheard.map((comment) => comment.nativeId), contentHash };
+    return { places, request, told, tight: input.tight };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    const kind = error.code === 'BAD_INPUT' ? 'invalid_input' : 'setup';
-    return {
-      failure: { kind, code: error.code.toLowerCase(), message: [error.message, ...error.hints].join('. ') },
-    };
+    const message = [error.message, ...error.hints].join('. ');
+    return { failure: { kind: kindOf(error), code: error.code.toLowerCase(), message } };
   }
+}
+
+function kindOf(error: AppError): Failure['kind'] {
+  if (error.code === 'BAD_INPUT') return 'invalid_input';
+  return error.code.startsWith('STORE_') ? 'transient' : 'setup';
 }
 
 /** What is known to be wrong before anything is made or started. */
@@ -63,13 +73,13 @@ export function cannotStart({ task, role, budgetUsd }: Claim): Failure | undefin
 
 /** Everything the prompt is made of, as it is now. */
 export async function gather(worker: Worker, claim: Claim, diff: string | undefined): Promise<PromptInput> {
-  const { task, role } = claim;
+  const { role } = claim;
   const now = worker.now();
-  return worker.store.transaction(async ({ mirror, attempts }) => {
+  return worker.store.read(async ({ tasks, mirror, attempts }) => {
+    // The look at the queue after the claim may have brought an edit.
+    const task = (await tasks.get(claim.task.id)) ?? claim.task;
     const children = await mirror.children(task.queue, task.nativeId);
     const comments = await mirror.comments(task.queue, task.nativeId);
-    // From here on these comments have been heard; later ones are a turn of their own.
-    await mirror.useComments(task.queue, task.nativeId);
     const last = (await attempts.list(task.id))
       .filter((attempt) => attempt.round === task.round && attempt.endedAt !== null)
       .at(-1);

@@ -2,6 +2,7 @@
  * Reconciling, before anything is dispatched: tasks of workers that are gone are taken back, what is past its
  * deadline ends, and our own agents whose task is no longer ours are stopped.
  */
+import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { attemptMarker } from '../agents/agent.ts';
 import { bootId, isAlive, killMarked, processStartTime } from '../agents/processes.ts';
@@ -10,13 +11,15 @@ import type { Attempt } from '../store/attempts.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
 import type { WorkerRow } from '../store/workers.ts';
+import { closeAttempt } from './close-attempt.ts';
 import * as say from './messages.ts';
 import { maxCrashes } from './settle.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
 
 const host = hostname();
-const boot = bootId();
+/** This boot of this machine, and the process numbers that count here: a container has its own. */
+const boot = `${bootId()} ${processNamespace()}`;
 
 export function thisProcess(worker: Worker): WorkerRow {
   return {
@@ -31,6 +34,14 @@ export function thisProcess(worker: Worker): WorkerRow {
   };
 }
 
+function processNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return 'all'; // no such thing on this system
+  }
+}
+
 export async function reconcile(worker: Worker): Promise<void> {
   await takeBack(worker);
   await expire(worker);
@@ -42,15 +53,17 @@ export async function reconcile(worker: Worker): Promise<void> {
  * clock cannot make a living worker look dead. Of another machine only the silence is known.
  */
 export function isGone(row: WorkerRow, now: number, leaseMs: number): boolean {
-  if (row.host !== host) return row.seenAt + leaseMs < now;
-  return row.bootId !== boot || !isAlive(row.pid, row.pidStart);
+  if (row.bootId !== boot) return row.seenAt + leaseMs < now;
+  return !isAlive(row.pid, row.pidStart);
 }
 
 /** Takes back what workers that are gone have left: their tasks, their agents, and the duty to poll a queue. */
 export async function takeBack(worker: Worker): Promise<void> {
-  const { rows, running } = await worker.store.read(async ({ workers, tasks }) => ({
-    rows: await workers.list(),
+  // Workers last: one that has registered meanwhile must not look gone.
+  const { running, open, rows } = await worker.store.read(async ({ workers, tasks, attempts }) => ({
     running: await tasks.running(),
+    open: await attempts.open(),
+    rows: await workers.list(),
   }));
   const now = worker.now();
   const alive = new Set(rows.filter((row) => !isGone(row, now, worker.options.leaseMs)).map((row) => row.id));
@@ -63,9 +76,20 @@ export async function takeBack(worker: Worker): Promise<void> {
     await killMarked(attemptMarker, task.attemptId);
     await worker.store.transaction((tables) => recover(worker, tables, task));
   }
+  // Of cancelled tasks too: what they have cost is kept, and their next attempt need not wait.
+  for (const attempt of open) if (!alive.has(attempt.workerId)) await closeOrphan(worker, attempt);
   for (const row of rows)
     if (!alive.has(row.id) && row.id !== worker.id)
       await worker.store.transaction(({ workers }) => workers.remove(row.id));
+}
+
+async function closeOrphan(worker: Worker, attempt: Attempt): Promise<void> {
+  await killMarked(attemptMarker, attempt.id);
+  await worker.store.transaction(async (tables) => {
+    const task = await tables.tasks.get(attempt.taskId);
+    if (!task || task.attemptId === attempt.id) return;
+    await closeAttempt(tables, { attemptId: attempt.id, task }, undefined, worker.now());
+  });
 }
 
 async function recover(worker: Worker, tables: Tables, seen: Task): Promise<void> {
@@ -131,7 +155,10 @@ async function expire(worker: Worker): Promise<void> {
         dateStyle: 'medium',
         timeStyle: 'short',
       });
-      const message = `This was to be done by ${when}, and that has passed before it could start. It was not run.`;
+      const message =
+        task.failures > 0
+          ? `This was to be done by ${when}, and that has passed. It is not tried again: ${task.note ?? ''}`
+          : `This was to be done by ${when}, and that has passed before it could start. It was not run.`;
       await tables.tasks.move(
         task,
         'failed',

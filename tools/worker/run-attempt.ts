@@ -12,6 +12,7 @@ import { workingOnIt } from './messages.ts';
 import { prepareAttempt } from './prepare-attempt.ts';
 import { progressId, type Progress } from './progress.ts';
 import { recordSteps } from './record-steps.ts';
+import { closeAttempt } from './close-attempt.ts';
 import { settleAttempt } from './settle-attempt.ts';
 import { signature } from './thread.ts';
 import type { RunningAttempt, Worker } from './worker.ts';
@@ -70,7 +71,7 @@ async function runAttempt(run: Run): Promise<void> {
       sessionUsable: task.sessionUsable,
       exit: { code: null, signal: null },
     };
-    await settleAttempt(worker, claim, nothing, undefined, run.progress);
+    await settleAttempt({ worker, claim, result: nothing, ready: undefined }, run.progress);
     return;
   }
   crashPoint('prepared');
@@ -84,30 +85,10 @@ async function runAttempt(run: Run): Promise<void> {
   await steps.finish();
   cleanAttempt(prepared.places);
   if (run.signal.reason === 'lost') {
-    await closeLost(worker, claim, result);
+    await worker.store.transaction((tables) => closeAttempt(tables, claim, result, worker.now()));
     return;
   }
-  await settleAttempt(worker, claim, result, prepared.places, run.progress);
-}
-
-/** The task is somebody else's now, or cancelled: what the attempt cost is kept, what it did is not told. */
-async function closeLost(worker: Worker, claim: Claim, result: AgentResult): Promise<void> {
-  await worker.store.transaction(async ({ attempts, tasks }) => {
-    const ended = await attempts.finish(claim.attemptId, {
-      result: 'cancelled',
-      failureKind: null,
-      failureCode: 'task_taken_away',
-      message: 'The task was taken away while the agent worked; the agent was stopped.',
-      spent: false,
-      cost: result.costUsd ?? 0,
-      turns: result.turns ?? null,
-      denials: [],
-      artifacts: [],
-      endedAt: worker.now(),
-    });
-    const task = await tasks.get(claim.task.id);
-    if (ended && task) await tasks.patch(task.id, { cost: task.cost + (result.costUsd ?? 0) }, worker.now());
-  });
+  await settleAttempt({ worker, claim, result, ready: prepared }, run.progress);
 }
 
 /** One comment a round, edited in place from then on. */

@@ -12,11 +12,12 @@ import type { Artifact } from '../store/attempts.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
 import { checkEvidence, type Evidence } from '../workspaces/evidence.ts';
-import type { Places } from '../workspaces/workspace.ts';
 import type { Claim } from './claim.ts';
+import { closeAttempt } from './close-attempt.ts';
 import { crashPoint } from './crash-point.ts';
 import { heed } from './heed.ts';
 import { maxComment } from './messages.ts';
+import type { Ready } from './prepare-attempt.ts';
 import type { Progress } from './progress.ts';
 import { settle, type Settlement } from './settle.ts';
 import { signature } from './thread.ts';
@@ -25,21 +26,28 @@ import type { Worker } from './worker.ts';
 /** How long an outcome waits for its store, ms. */
 const patienceMs = 30 * 60_000;
 
-export async function settleAttempt(
-  worker: Worker,
-  claim: Claim,
-  result: AgentResult,
-  places: Places | undefined,
-  progress: Progress,
-): Promise<void> {
-  const evidence = await gatherEvidence(worker, claim, result, places);
+export interface EndedAttempt {
+  worker: Worker;
+  claim: Claim;
+  result: AgentResult;
+  /** Undefined: the agent was never started. */
+  ready: Ready | undefined;
+}
+
+export async function settleAttempt(attempt: EndedAttempt, progress: Progress): Promise<void> {
+  const { worker, claim, result } = attempt;
+  const evidence = await gatherEvidence(attempt);
   const draft = await readDraft(worker, evidence.artifacts);
   progress.stop(claim.task.id);
   const settled = await stored(worker, async (tables) => {
     const task = await tables.tasks.get(claim.task.id);
-    if (!task || task.attemptId !== claim.attemptId) return undefined;
-    const settlement = await decideFrom({ worker, claim, result, evidence, draft }, tables, task);
-    await write({ worker, claim, result, evidence }, tables, task, settlement);
+    if (!task || task.attemptId !== claim.attemptId) {
+      await closeAttempt(tables, claim, result, worker.now());
+      return undefined;
+    }
+    const settlement = await decideFrom({ ...attempt, evidence, draft }, tables, task);
+    await write({ ...attempt, evidence }, tables, task, settlement);
+    await markHeard(attempt, tables, task, settlement);
     const rested = await tables.tasks.get(task.id);
     if (rested) await heed(tables, rested, claim.role, worker.now());
     return settlement;
@@ -49,6 +57,19 @@ export async function settleAttempt(
   if (!settled) return;
   announce(worker, claim, settled, result.costUsd ?? 0);
   if (settled.progress !== undefined) await progress.edit(claim.task, settled.progress);
+}
+
+/** Failures before the agent has taken in what it was told: it is told again. */
+const unheard: readonly (string | undefined)[] = ['setup', 'usage_limit', 'transient'];
+
+async function markHeard(
+  { ready }: EndedAttempt,
+  tables: Tables,
+  task: Task,
+  settlement: Settlement,
+): Promise<void> {
+  if (settlement.to === 'queued' && unheard.includes(settlement.failure?.kind)) return;
+  await tables.mirror.useComments(task.queue, ready?.told.comments ?? []);
 }
 
 /** What an agent did is not lost to a disk that is full or a store that is locked: it is kept until it is stored. */
@@ -70,20 +91,24 @@ async function stored<T>(worker: Worker, work: (tables: Tables) => Promise<T>): 
 }
 
 /** Files are hashed before the transaction: it must stay short. */
-async function gatherEvidence(
-  worker: Worker,
-  claim: Claim,
-  result: AgentResult,
-  places: Places | undefined,
-): Promise<Evidence> {
-  if (!result.outcome || result.failure || !places) return { artifacts: [], problems: [] };
+async function gatherEvidence({ worker, claim, result, ready }: EndedAttempt): Promise<Evidence> {
+  if (!result.outcome || result.failure || !ready) return { artifacts: [], problems: [] };
+  const { task } = claim;
+  const attempts = await worker.store.read((tables) => tables.attempts.list(task.id));
+  const ofRound = attempts.filter((attempt) => attempt.round === task.round);
+  // A session that goes on may have written its file before it was interrupted.
+  const startedAt = claim.resume
+    ? Math.min(claim.startedAt, ...ofRound.map((each) => each.startedAt))
+    : claim.startedAt;
+  const followsUp = task.turn.kind === 'message' && task.turn.from === 'follow_up';
+  const delivered = attempts.some((attempt) => attempt.result === 'done');
   return checkEvidence({
     declared: result.outcome.artifacts,
-    cwd: places.cwd,
-    outputDir: places.outputDir,
+    cwd: ready.places.cwd,
+    outputDir: ready.places.outputDir,
     workspaceRoot: worker.workspace.root,
-    startedAt: claim.startedAt,
-    mayBeEmpty: claim.task.turn.kind !== 'start' || result.outcome.status !== 'done',
+    startedAt,
+    mayBeEmpty: result.outcome.status !== 'done' || (followsUp && delivered),
   });
 }
 
@@ -94,10 +119,7 @@ async function readDraft(worker: Worker, artifacts: readonly Artifact[]): Promis
   return readText(start).catch(() => undefined);
 }
 
-interface Ended {
-  worker: Worker;
-  claim: Claim;
-  result: AgentResult;
+interface Ended extends EndedAttempt {
   evidence: Evidence;
 }
 
@@ -110,8 +132,8 @@ async function decideFrom(
   const earlier = (await tables.attempts.list(task.id)).filter(
     (attempt) => attempt.round === task.round && attempt.endedAt !== null && attempt.spent,
   );
-  const scopes = [`agent:${worker.agent.name}`, `role:${claim.role.name}`];
   const pauses = await tables.pauses.list();
+  const tries = (scope: string): number => pauses.find((pause) => pause.scope === scope)?.tries ?? 0;
   return settle({
     task,
     role: claim.role,
@@ -126,18 +148,16 @@ async function decideFrom(
     patience: worker.options.patience,
     draft: ended.draft,
     history: earlier.map((attempt) => attempt.message ?? attempt.failureCode ?? 'no reason given'),
-    pauseTries: Math.max(
-      0,
-      ...pauses.filter((pause) => scopes.includes(pause.scope)).map((pause) => pause.tries),
-    ),
+    pauseTries: { agent: tries(`agent:${worker.agent.name}`), role: tries(`role:${claim.role.name}`) },
+    toldHash: ended.ready?.told.contentHash ?? task.contentHash,
   });
 }
 
 async function write(ended: Ended, tables: Tables, task: Task, settlement: Settlement): Promise<void> {
-  const { worker, claim, result } = ended;
+  const { worker, claim } = ended;
   const now = worker.now();
   await tables.attempts.finish(claim.attemptId, attemptEnd(ended, settlement, now));
-  const cost = result.costUsd ?? 0;
+  const cost = (await tables.attempts.get(claim.attemptId))?.cost ?? 0;
   await tables.tasks.move(
     task,
     settlement.to,
@@ -197,7 +217,7 @@ async function writeReports(
 }
 
 async function writePauses(
-  { worker, claim }: Ended,
+  { worker, claim, ready }: Ended,
   tables: Tables,
   settlement: Settlement,
   now: number,
@@ -207,10 +227,10 @@ async function writePauses(
   if (settlement.pause) {
     const { scope, kind, until, message } = settlement.pause;
     await tables.pauses.set({ scope: scope === 'agent' ? account : desk, kind, until, message, since: now });
-  } else if (settlement.result === 'done' || settlement.result.startsWith('needs_')) {
-    // It worked: whatever paused it is over.
+  } else if (ready && (settlement.result === 'done' || settlement.result.startsWith('needs_'))) {
+    // It worked, and began after the pause: whatever paused it is over.
     for (const scope of [account, desk])
-      if (await tables.pauses.clear(scope)) worker.log({ type: 'resumed', scope });
+      if (await tables.pauses.clear(scope, claim.startedAt)) worker.log({ type: 'resumed', scope });
   }
 }
 

@@ -32,7 +32,9 @@ export interface SettleInput {
   /** Messages of the earlier attempts of this round. */
   history: string[];
   /** How often this pause has been prolonged, 0 for none. */
-  pauseTries: number;
+  pauseTries: { agent: number; role: number };
+  /** Hash of the text that the agent worked on. */
+  toldHash: string;
 }
 
 export interface Settlement {
@@ -144,8 +146,8 @@ function noEvidence(input: SettleInput, failure: Failure): Settlement {
 }
 
 function park(input: SettleInput, failure: Failure): Settlement {
-  const probe =
-    input.now + Math.max(1000, backoff(input.pauseTries + 1, pauseBackoff, input.random) * input.patience);
+  const tries = input.pauseTries[failure.kind === 'usage_limit' ? 'agent' : 'role'];
+  const probe = input.now + Math.max(1000, backoff(tries + 1, pauseBackoff, input.random) * input.patience);
   const until = failure.resetAt !== undefined && failure.resetAt > input.now ? failure.resetAt : probe;
   const limit = failure.kind === 'usage_limit';
   return {
@@ -155,10 +157,7 @@ function park(input: SettleInput, failure: Failure): Settlement {
     note: failure.message,
     keepSession: input.result.sessionUsable && failure.resumable !== false,
     // One comment for all that wait, on the task that met the limit; prolonging the pause adds none.
-    comment:
-      input.pauseTries === 0
-        ? say.paused(failure, limit ? say.clock(until, input.now) : undefined)
-        : undefined,
+    comment: tries === 0 ? say.paused(failure, limit ? say.clock(until, input.now) : undefined) : undefined,
     pause: {
       scope: limit ? 'agent' : 'role',
       kind: limit ? 'usage_limit' : 'setup',
@@ -184,7 +183,7 @@ function refusedTools(input: SettleInput, failure: Failure): Settlement {
     failure,
     note: `wants to run ${rules.join(', ')}`,
     comment: say.blocked(rules, failure, closing(input)),
-    meta: { ...input.task.meta, asked: rules, askedHash: input.task.contentHash },
+    meta: { ...input.task.meta, asked: rules, askedHash: input.toldHash },
   });
 }
 

@@ -43,11 +43,20 @@ export type Reading =
   | { kind: 'void' }
   | { kind: 'turn'; turn: Turn };
 
-/** `comments` are the human's unused ones, oldest first. */
-export function readComments(task: Task, comments: readonly Comment[], rounds: number): Reading {
+/**
+ * `comments` are the human's unused ones, oldest first. `askedAt` is when our last comment was posted, in the queue's own
+ * time: only what came after it can decide what it asked.
+ */
+export function readComments(
+  task: Task,
+  comments: readonly Comment[],
+  rounds: number,
+  askedAt: number | undefined,
+): Reading {
   if (comments.length === 0) return { kind: 'nothing' };
   const asked = task.meta.asked ?? [];
-  const verdict = asked.length > 0 ? decisionIn(comments) : undefined;
+  const after = askedAt === undefined ? [] : comments.filter((comment) => comment.postedAt >= askedAt);
+  const verdict = asked.length > 0 ? decisionIn(after) : undefined;
   if (verdict?.decision === 'approve' && task.meta.askedHash !== task.contentHash) return { kind: 'void' };
   if (verdict) return { kind: 'turn', turn: { kind: 'decision', rules: asked, ...verdict } };
   if (task.state !== 'input_required' && comments.every((comment) => isThanks(comment.text)))
@@ -62,17 +71,24 @@ function spoken(comment: Comment): string {
   return comment.attachment === null ? comment.text : `${comment.text}\n[attached: ${comment.attachment}]`;
 }
 
-/** The first comment that starts with the word decides; what follows it is told to the agent. */
-function decisionIn(
-  comments: readonly Comment[],
-): { decision: 'approve' | 'reject'; text: string } | undefined {
-  for (const comment of comments) {
-    const match = /^\s*(approved?|reject(?:ed)?)\b[\s.,:;!–-]*([\s\S]*)$/i.exec(comment.text);
-    if (!match?.[1]) continue;
-    const decision = match[1].toLowerCase().startsWith('approve') ? 'approve' : 'reject';
-    return { decision, text: (match[2] ?? '').trim() };
-  }
-  return undefined;
+interface Verdict {
+  decision: 'approve' | 'reject';
+  text: string;
+}
+
+/**
+ * `approve` alone on the first line decides; what stands below it is told to the agent. "Approve, but…" approves nothing:
+ * a condition cannot be checked, so it is an answer like any other. Of several verdicts one `reject` is enough.
+ */
+function decisionIn(comments: readonly Comment[]): Verdict | undefined {
+  const verdicts = comments.flatMap((comment): Verdict[] => {
+    const [first = '', ...rest] = comment.text.trim().split('\n');
+    const refusal = /^reject(?:ed)?\b[\s.,:;!–-]*(.*)$/iu.exec(first.trim());
+    if (refusal) return [{ decision: 'reject', text: [refusal[1], ...rest].join('\n').trim() }];
+    if (!/^(?:✅\s*)?approved?\s*[.!]*$/iu.test(first.trim())) return [];
+    return [{ decision: 'approve', text: rest.join('\n').trim() }];
+  });
+  return verdicts.find((verdict) => verdict.decision === 'reject') ?? verdicts[0];
 }
 
 const thanks = new Set(

@@ -29,6 +29,8 @@ export interface Worker {
   queues: Map<string, Queue>;
   agent: Agent;
   workspace: Workspace;
+  /** Every role there is, as of now: whose desk a task lies on does not depend on who serves it. */
+  knownRoles: () => Role[];
   /** The roles this worker serves, as of now. */
   roles: () => Role[];
   options: WorkerOptions;

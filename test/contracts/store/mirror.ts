@@ -51,7 +51,7 @@ export function mirrorContract(desk: StoreDesk): void {
         ['first, edited', false],
         ['second', false],
       ]);
-      await desk.store.transaction(({ mirror }) => mirror.useComments('todoist', 'n1'));
+      await desk.store.transaction(({ mirror }) => mirror.useComments('todoist', ['c1', 'c2']));
       expect(await read()).toEqual([
         ['first, edited', true],
         ['second', true],

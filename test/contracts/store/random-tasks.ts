@@ -60,7 +60,7 @@ export function randomTasksContract(desk: StoreDesk): void {
       }
       for (let index = 0; index < 150; index += 1) {
         await step(model, random, index);
-        const ready = await desk.store.read(({ tasks }) => tasks.firstReady('writer'));
+        const ready = await desk.store.read(({ tasks }) => tasks.firstReady('writer', ['local', 'todoist']));
         const expected = [...model].find(
           ([, { state, availableAt }]) => state === 'queued' && availableAt === 0,
         );

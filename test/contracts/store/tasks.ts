@@ -101,7 +101,7 @@ export function tasksContract(desk: StoreDesk): void {
       await desk.insert({ id: 'other role', nativeId: 'o', role: 'reviewer', ordinal: 0 });
       const order: string[] = [];
       for (;;) {
-        const next = await desk.store.read(({ tasks }) => tasks.firstReady('writer'));
+        const next = await desk.store.read(({ tasks }) => tasks.firstReady('writer', ['local', 'todoist']));
         if (!next) break;
         expect(await desk.store.read(({ tasks }) => tasks.ahead(next))).toBe(0);
         order.push(next.id);
@@ -119,7 +119,7 @@ export function tasksContract(desk: StoreDesk): void {
     test('a delayed task is not ready until its time has come', async () => {
       await desk.insert({ id: 'later', availableAt: noon + 10 });
       const ready = (): Promise<Task | undefined> =>
-        desk.store.read(({ tasks }) => tasks.firstReady('writer'));
+        desk.store.read(({ tasks }) => tasks.firstReady('writer', ['local', 'todoist']));
       const promote = (now: number): Promise<number> =>
         desk.store.transaction(({ tasks }) => tasks.promote(now));
       expect(await ready()).toBeUndefined();

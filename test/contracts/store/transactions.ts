@@ -84,7 +84,7 @@ function count(on: Store): Promise<void> {
 
 function claim(on: Store, worker: string): Promise<string | undefined> {
   return on.transaction(async ({ tasks }) => {
-    const next = await tasks.firstReady('writer');
+    const next = await tasks.firstReady('writer', ['local', 'todoist']);
     if (next) await tasks.move(next, 'running', { attemptId: randomUUID(), workerId: worker }, noon);
     return next?.id;
   });

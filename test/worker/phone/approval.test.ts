@@ -29,7 +29,7 @@ describe('a blocked action', () => {
     expect(office.last(task)).toContain('Comment `approve` or `reject`');
     expect(agent.requests[0]?.grants).toEqual([]);
 
-    office.comment(task, 'Approve, but tell me when it is live');
+    office.comment(task, 'Approve\nTell me when it is live');
     await office.untilLabel(task, 'agent-done');
     expect(agent.requests).toHaveLength(2);
     const [first, second] = agent.requests;
@@ -38,7 +38,7 @@ describe('a blocked action', () => {
     expect(second?.sessionId).toBe(first?.sessionId);
     expect(second?.prompt).toContain(`has approved exactly these calls, for this task alone`);
     expect(second?.prompt).toContain(`- ${rule}`);
-    expect(second?.prompt).toContain('tell me when it is live');
+    expect(second?.prompt).toContain('Tell me when it is live');
 
     const other = office.add('Publish another site');
     await office.untilLabel(other, 'agent-review');

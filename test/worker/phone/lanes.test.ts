@@ -124,6 +124,25 @@ describe('two roles with one output folder', () => {
     await office.until('both to have started', () => agent.requests.length === 2);
   });
 
+  it('never do so where one folder lies in the other, nor when two workers serve them', async () => {
+    const office = await openOffice({
+      roles: {
+        editor: ['project: Edit', 'output: workspace/site'],
+        designer: ['project: Design', 'output: workspace/site/images'],
+      },
+    });
+    const edit = office.add('Text', { project: 'Edit' });
+    const design = office.add('Layout', { project: 'Design' });
+    const { agent, running, letGo } = held();
+    office.start({ agent, serves: ['editor'] });
+    await queued(office, edit);
+    office.start({ agent, serves: ['designer'] });
+    await queued(office, design);
+    expect(running()).toEqual([edit]);
+    letGo(edit);
+    await office.until('the other to start', () => running().includes(design));
+  });
+
   it('do so where each task has a folder of its own', async () => {
     const lines = ['output: workspace/site', 'isolation: folder'];
     const office = await openOffice({

@@ -22,6 +22,16 @@ export async function cancel(ref: string, options: Output & { reason?: string })
       await cancelTask(tables, task, why, session.now);
       await tables.reports.add(
         {
+          id: `${task.id}:r${task.round}:cancelled:label`,
+          taskId: task.id,
+          attemptId: null,
+          queue: task.queue,
+          body: { kind: 'label', label: null },
+        },
+        session.now,
+      );
+      await tables.reports.add(
+        {
           id: `${task.id}:r${task.round}:cancelled`,
           taskId: task.id,
           attemptId: null,
@@ -50,9 +60,10 @@ export async function answer(ref: string, text: string, options: Output): Promis
         throw new AppError('CONFLICT', `${task.id} is ${task.state}: there is nothing to answer now`, {
           hints: [`agentq show ${task.id}   (somebody may have answered before)`],
         });
+      const said = `agentq:${randomUUID()}`;
       await tables.mirror.saveComment({
         queue: task.queue,
-        nativeId: `agentq:${randomUUID()}`,
+        nativeId: said,
         taskNativeId: task.nativeId,
         author: 'human',
         text,
@@ -70,7 +81,7 @@ export async function answer(ref: string, text: string, options: Output): Promis
       if (task.queue !== 'local')
         await tables.reports.add(
           {
-            id: `${task.id}:r${task.round}:answered`,
+            id: `${task.id}:answered:${said}`,
             taskId: task.id,
             attemptId: null,
             queue: task.queue,
