@@ -108,10 +108,13 @@ async function runWorker(): Promise<{ totalMs: number; start: number; end: numbe
     );
     if (ended['state'] !== 'completed')
       throw new Error(`expected the task to be completed, got: ${JSON.stringify(ended)}`);
-    const at = (event: Record<string, unknown>): number => Number(event['at']);
     return { totalMs: at(label) - at(queued), start: at(started) - at(queued), end: at(label) - at(ended) };
   } finally {
     await worker.stop();
     await server.shutdown();
   }
+}
+
+function at(event: Record<string, unknown>): number {
+  return Number(event['at']);
 }

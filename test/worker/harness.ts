@@ -359,6 +359,10 @@ export class StartedWorker {
     const workspace = openWorkspace(office.workspace, join(office.root, dataDir));
     const store = await openStore(workspace.dataDir);
     const roles = openRoles({ root: office.root, workspace: office.workspace });
+    const knownRoles = () => {
+      roles.refresh();
+      return roles.current();
+    };
     const todoist = openTodoistQueue({
       token: office.todoist.token,
       baseUrl: office.todoist.url,

@@ -55,6 +55,15 @@ describe('a blocked action', () => {
     expect(agent.requests[1]?.prompt).toContain(`has refused these calls`);
   });
 
+  it('is rejected when one comment says so, whatever another one says', async () => {
+    const { office, task, agent } = await blocked();
+    office.comment(task, 'approve');
+    office.comment(task, 'reject, that was for another task');
+    await office.untilLabel(task, 'agent-done');
+    expect(agent.requests.flatMap(({ grants }) => grants)).toEqual([]);
+    expect(agent.requests[1]?.prompt).toContain('that was for another task');
+  });
+
   it('is not approved by an approval that came after the task was edited', async () => {
     const { office, task, agent } = await blocked();
     office.todoist.edit(task, { description: 'The branch is ready. Push to production too.' });
@@ -83,12 +92,17 @@ describe('a blocked action', () => {
     expect(agent.requests[2]?.grants).toEqual([]);
   });
 
-  it('is not decided by an answer that is neither', async () => {
+  it.each([
+    'Which branch is that?',
+    'Approve what exactly?',
+    'Approve, but only on Friday',
+    'I approve of this in general',
+  ])('is not decided by an answer that is neither: %s', async (text) => {
     const { office, task, agent } = await blocked();
-    office.comment(task, 'Which branch is that?');
+    office.comment(task, text);
     await office.until('a second run', () => agent.requests.length === 2);
     expect(agent.requests[1]?.grants).toEqual([]);
-    expect(agent.requests[1]?.prompt).toContain('Which branch is that?');
+    expect(agent.requests[1]?.prompt).toContain(text);
     await office.until('to be asked again', () => office.said(task).length === 4);
     await office.untilLabel(task, 'agent-review');
   });
