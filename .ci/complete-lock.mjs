@@ -11,9 +11,20 @@ for (const entry of Object.values(lock.packages)) {
     const key = `node_modules/${name}`;
     if (key in lock.packages) continue;
     // Names end in <os>-<cpu>[-<abi>], for example binding-linux-arm64-musl.
-    const [os, cpu, abi = ''] = name.split('/').at(-1).replace(/^binding-/, '').split('-');
+    const [os, cpu, abi = ''] = name
+      .split('/')
+      .at(-1)
+      .replace(/^binding-/, '')
+      .split('-');
     const libc = abi.startsWith('musl') ? ['musl'] : abi.startsWith('gnu') ? ['glibc'] : undefined;
-    lock.packages[key] = { version, cpu: [cpu], dev: true, ...(libc && os === 'linux' ? { libc } : {}), optional: true, os: [os] };
+    lock.packages[key] = {
+      version,
+      cpu: [cpu],
+      dev: true,
+      ...(libc && os === 'linux' ? { libc } : {}),
+      optional: true,
+      os: [os],
+    };
     added += 1;
   }
 }
