@@ -8,8 +8,9 @@ export interface Plan {
 }
 
 export const plans: readonly Plan[] = [
-  { words: 'done', share: 40, end: 'agent-done' },
+  { words: 'done', share: 34, end: 'agent-done' },
   { words: 'leaves-a-child', share: 6, end: 'agent-done' },
+  { words: 'slow', share: 6, end: 'agent-done' },
   { words: 'exit-75 done', share: 8, end: 'agent-done' },
   { words: 'exit-75', share: 2, end: 'agent-failed' },
   { words: 'exit-3 done', share: 6, end: 'agent-done' },

@@ -43,7 +43,8 @@ export interface Verdict {
   commands: number;
   repeatedCommands: number;
   rounds: number;
-  workersOutlived: number;
+  /** Of one task. */
+  mostDeathsSeen: number;
 }
 
 interface Case {
@@ -97,7 +98,7 @@ export async function judge(
     commands: uuids.length,
     repeatedCommands: uuids.length - new Set(uuids).size,
     rounds: all.reduce((sum, { task }) => sum + task.round, 0),
-    workersOutlived: Math.max(0, ...all.map(({ task }) => task.meta.crashes ?? 0)),
+    mostDeathsSeen: Math.max(0, ...all.map(({ task }) => task.meta.crashes ?? 0)),
   };
 }
 
