@@ -66,6 +66,8 @@ const worker = new WorkerUnderFire({
   env: { TODOIST_API_URL: server.url, TODOIST_API_TOKEN: server.token },
 });
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void breakOff());
+
 const shakenMs = await shake();
 server.clearFaults();
 const rested = await comeToRest();
@@ -76,6 +78,13 @@ const failed = report(verdict);
 if (values.keep || failed) process.stderr.write(`kept: ${site.folder}\n`);
 else rmSync(site.folder, { recursive: true, force: true });
 process.exit(failed ? 1 : 0);
+
+/** Somebody has had enough: nothing is left running. */
+async function breakOff(): Promise<never> {
+  await worker.stop(5000);
+  rmSync(site.folder, { recursive: true, force: true });
+  process.exit(130);
+}
 
 /** Kills, and lets the person act, until both are done with. Yields how long it took. */
 async function shake(): Promise<number> {

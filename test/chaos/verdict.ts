@@ -1,5 +1,7 @@
 /** What must hold when everything has come to rest: counted from what the person sees, the store, and the agent's book. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { workerMarker } from '../../tools/agents/agent.ts';
+import { killMarked } from '../../tools/agents/processes.ts';
 import type { StoredReport } from '../../tools/store/reports.ts';
 import { isLive } from '../../tools/store/states.ts';
 import { maxCrashes } from '../../tools/worker/settle.ts';
@@ -72,6 +74,11 @@ export async function judge(
   const workers = new Set([...workerIds, ...runs.map((run) => run.workerId)]);
   const labelsLost = cases.flatMap((one) => lostLabels(one).map((edit) => ({ one, edit })));
   const inFlight = labelsLost.filter(({ one, edit }) => wasInFlight(server.calls, one.task.id, edit));
+  const orphans = [
+    ...(await leftProcesses(workers)).map((pid) => `agent process ${pid}`),
+    ...leftGuards(workers),
+  ];
+  for (const id of workers) await killMarked(workerMarker, id);
   const uuids = server.calls.flatMap(commandsOf).map((command) => command.uuid);
   return {
     violations: {
@@ -86,10 +93,7 @@ export async function judge(
       roundsNobodyAskedFor: each(unaskedRounds),
       runsAfterOutcome: needlessRuns(all, runs).map((run) => `${run.taskId}: attempt ${run.attempt}`),
       overlappingRuns: overlapsIn(site).map((overlap) => JSON.stringify(overlap)),
-      orphans: [
-        ...(await leftProcesses(workers)).map((pid) => `agent process ${pid}`),
-        ...leftGuards(workers),
-      ],
+      orphans,
     },
     labelsLostInFlight: inFlight.length,
     agentRuns: runs.length,
