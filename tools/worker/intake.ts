@@ -198,9 +198,12 @@ async function carryOut(batch: Batch, { decision, after, task, role }: Case): Pr
       return [];
     case 'enqueue': {
       if (!role) return [];
-      const fresh = freshTask(fromSnapshot(queue.name, role, after, decision.availableAt), now);
+      const until = begunElsewhere(batch, after.nativeId, role);
+      const availableAt = Math.max(decision.availableAt, until);
+      const fresh = freshTask(fromSnapshot(queue.name, role, after, availableAt), now);
       await tables.tasks.insert(fresh, now);
-      return [{ type: 'task_queued', taskId: fresh.id, role: role.name, title: fresh.title, why: 'new' }];
+      const why = until > now ? 'another worker has begun it; it is left to it until its time is up' : 'new';
+      return [{ type: 'task_queued', taskId: fresh.id, role: role.name, title: fresh.title, why }];
     }
     case 'adopt': {
       if (!role) return [];
@@ -246,6 +249,22 @@ async function carryOut(batch: Batch, { decision, after, task, role }: Case): Pr
       ];
     }
   }
+}
+
+/**
+ * A worker with another store has said that it works on this task. As long as its agent may still run the task is its
+ * own: it labels it, or its time is up and whoever is left takes it. Yields epoch ms, 0 for nobody.
+ */
+function begunElsewhere({ worker, delta }: Batch, nativeId: string, role: Role): number {
+  const begun = delta.comments.filter((comment) => {
+    const signed = signedBy(comment.text);
+    if (signed?.since === undefined || signed.storeId === worker.store.id) return false;
+    // One that started after us gives way by itself once we have spoken.
+    if (signed.since > worker.startedAt) return false;
+    return comment.taskNativeId === nativeId && !comment.deleted;
+  });
+  const until = Math.max(0, ...begun.map((comment) => comment.postedAt + role.timeoutMs));
+  return until > worker.now() ? until : 0;
 }
 
 /** Of a task that an earlier store knew: what people said before our last word has been heard, what came after has not. */

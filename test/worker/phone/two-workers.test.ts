@@ -45,6 +45,26 @@ describe('two workers on one store', () => {
 });
 
 describe('two workers with different stores on one project', () => {
+  it('a task that one works on as the other starts is not begun again', async () => {
+    const office = await openOffice({ roles: talker });
+    const working = gate();
+    const first = portAgent(async () => {
+      await working.passed;
+      return finished('By the first.');
+    });
+    const second = portAgent(() => finished('By the second.'));
+    const now = office.clock.now();
+    const task = office.add('A post');
+    office.start({ agent: first, startedAt: now - 60_000 });
+    await office.until('the first to run', () => first.requests.length === 1);
+    office.start({ agent: second, dataDir: '.data-2', startedAt: now, mayFail: true });
+    await office.polls(20);
+    working.open();
+    await office.untilLabel(task, 'agent-done');
+    await office.polls(4);
+    expect(second.requests).toEqual([]);
+  });
+
   it('notice each other: the later one stops before its agent has run', async () => {
     const office = await openOffice({ roles: talker });
     const first = portAgent(() => finished('By the first.'));
