@@ -74,7 +74,7 @@ export function median(values: readonly number[]): number {
 }
 
 export function ratio(a: number, b: number): string {
-  return `${(a / b).toFixed(2)}x`;
+  return `${Number((a / b).toPrecision(3))}x`;
 }
 
 export function say(line: string): void {
