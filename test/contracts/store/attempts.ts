@@ -36,6 +36,31 @@ const end: AttemptEnd = {
 
 export function attemptsContract(desk: StoreDesk): void {
   describe('attempts', () => {
+    test('a task whose last attempt has not ended is not ready: two must never live at once', async () => {
+      const task = await desk.insert();
+      const given = attempt(task);
+      const ready = async (): Promise<string | undefined> =>
+        (await desk.store.read(({ tasks }) => tasks.firstReady('writer', ['local', 'todoist'])))?.id;
+      await desk.store.transaction(({ attempts }) => attempts.start(given));
+      expect(await ready()).toBeUndefined();
+      expect((await desk.store.read(({ attempts }) => attempts.open())).map(({ id }) => id)).toEqual([
+        given.id,
+      ]);
+      await desk.store.transaction(({ attempts }) => attempts.finish(given.id, end));
+      expect(await ready()).toBe(task.id);
+      expect(await desk.store.read(({ attempts }) => attempts.open())).toEqual([]);
+    });
+
+    test('what one was seen to cost is not lowered by its end', async () => {
+      const given = attempt(await desk.insert());
+      await desk.store.transaction(async ({ attempts }) => {
+        await attempts.start(given);
+        await attempts.cost(given.id, 2);
+        await attempts.finish(given.id, { ...end, cost: 0 });
+      });
+      expect((await desk.store.read(({ attempts }) => attempts.get(given.id)))?.cost).toBe(2);
+    });
+
     test('they are numbered over the whole life of their task', async () => {
       const task = await desk.insert();
       const numbers: number[] = [];

@@ -87,6 +87,14 @@ export function tasksContract(desk: StoreDesk): void {
       ).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
 
+    test('only tasks of the queues that are asked for are ready', async () => {
+      const { queue, id } = await desk.insert();
+      const first = async (queues: string[]): Promise<string | undefined> =>
+        (await desk.store.read(({ tasks }) => tasks.firstReady('writer', queues)))?.id;
+      expect(await first(['another'])).toBeUndefined();
+      expect(await first([queue])).toBe(id);
+    });
+
     test('the next task is the one of the lowest rank, then priority, due date, place, and id', async () => {
       const base = { ordinal: 5, priority: 2, dueAt: noon, position: 3 };
       const rows: [string, Partial<Task>][] = [

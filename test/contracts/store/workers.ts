@@ -38,6 +38,31 @@ export function workersContract(desk: StoreDesk): void {
   const list = (): Promise<unknown> => desk.store.read(({ pauses }) => pauses.list());
 
   describe('workers, leads, pauses, grants', () => {
+    test('a pause is lifted only by what began after it', async () => {
+      const pause = { scope: 'agent:claude', kind: 'usage_limit', message: 'm', until: null } as const;
+      const clear = (startedAt: number): Promise<boolean> =>
+        desk.store.transaction(({ pauses }) => pauses.clear(pause.scope, startedAt));
+      await desk.store.transaction(({ pauses }) => pauses.set({ ...pause, since: noon }));
+      expect(await clear(noon - 1)).toBe(false);
+      expect(await clear(noon)).toBe(true);
+    });
+
+    test('what was approved for a round goes with it', async () => {
+      const { id } = await desk.insert();
+      const grant = {
+        taskId: id,
+        rule: 'Bash(x)',
+        contentHash: 'h',
+        decision: 'approve',
+        decidedBy: 'c',
+        at: noon,
+      };
+      await desk.store.transaction(({ grants }) => grants.decide({ ...grant, decision: 'approve' }));
+      expect(await desk.store.read(({ grants }) => grants.list(id))).toHaveLength(1);
+      await desk.store.transaction(({ grants }) => grants.clear(id));
+      expect(await desk.store.read(({ grants }) => grants.list(id))).toEqual([]);
+    });
+
     test('a heartbeat prolongs a life and its own leases alone; one who was given up on is told so', async () => {
       await desk.insert({ id: 'mine', nativeId: 'a', state: 'running', workerId: 'w1', leaseUntil: noon });
       await desk.insert({ id: 'theirs', nativeId: 'b', state: 'running', workerId: 'w2', leaseUntil: noon });
