@@ -6,6 +6,26 @@ import { finished, gate, openOffice, portAgent, talker } from '../harness.ts';
 const one = { fast: 1, normal: 1, heavy: 1 };
 
 describe('two workers on one store', () => {
+  it('that serve different employees leave each other’s tasks alone', async () => {
+    const roles = { writer: ['project: Writing'], reviewer: ['project: Reviews'] };
+    const office = await openOffice({ roles });
+    const written = office.add('A post', { project: 'Writing' });
+    const reviewed = office.add('A review', { project: 'Reviews' });
+    const open = gate();
+    const agent = portAgent(async () => {
+      await open.passed;
+      return finished();
+    });
+    office.start({ agent, serves: ['writer'] });
+    await office.until('the writer to run', () => agent.requests.length === 1);
+    office.start({ agent, serves: ['reviewer'] });
+    await office.until('the reviewer to run', () => agent.requests.length === 2);
+    await office.polls(5);
+    open.open();
+    for (const task of [written, reviewed]) await office.untilLabel(task, 'agent-done');
+    expect(agent.requests).toHaveLength(2);
+  });
+
   it('share the work, and no task is done twice', async () => {
     const office = await openOffice({ roles: talker });
     const tasks = Array.from({ length: 10 }, (_, index) => office.add(`Post ${index}`));
