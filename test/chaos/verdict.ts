@@ -47,6 +47,8 @@ export interface Verdict {
   rounds: number;
   /** Of one task. */
   mostDeathsSeen: number;
+  /** Tasks that failed because so many workers died over them, as the worker means it to be. */
+  takenForTheCause: number;
 }
 
 interface Case {
@@ -102,6 +104,9 @@ export async function judge(
     commands: uuids.length,
     repeatedCommands: uuids.length - new Set(uuids).size,
     rounds: all.reduce((sum, { task }) => sum + task.round, 0),
+    takenForTheCause: all.filter(
+      ({ task }) => task.state === 'failed' && (task.meta.crashes ?? 0) > maxCrashes,
+    ).length,
     mostDeathsSeen: Math.max(0, ...all.map(({ task }) => task.meta.crashes ?? 0)),
   };
 }
