@@ -19,7 +19,6 @@ export const errorCodes = [
   'STORE_TOO_NEW',
   'STORE_UNAVAILABLE',
   'ILLEGAL_TRANSITION',
-  'LEASE_LOST',
   // queues
   'QUEUE_AUTH',
   'QUEUE_RATE_LIMITED',

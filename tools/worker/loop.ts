@@ -26,6 +26,7 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
   const lines = [...worker.queues.values()].map((queue) => openQueueLine(worker, queue));
   const progress = createProgress(worker, bell.ring);
   const pauses = watchPauses(worker);
+  const guarded = guard(worker, options.mode);
   await worker.store.transaction(({ workers }) => workers.register(thisProcess(worker)));
   const stopHeart = startHeart(worker, bell);
   const unwatch = worker.store.onRing(bell.ring);
@@ -36,7 +37,7 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
     for (const line of lines) await line.open(options.mode === 'watch');
     announce(worker);
     while (!options.stop.aborted) {
-      await guarded(worker, options, async () => {
+      await guarded(async () => {
         for (const line of lines) await line.turn();
         await reconcile(worker);
         await pauses.turn();
@@ -60,20 +61,22 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
   }
 }
 
-/** A store that is locked or a disk that is full passes; the loop says so once and goes on. */
-let lastTrouble: string | undefined;
-async function guarded(worker: Worker, options: LoopOptions, turn: () => Promise<void>): Promise<void> {
-  try {
-    await worker.store.verify();
-    await turn();
-    lastTrouble = undefined;
-  } catch (error) {
-    if (options.mode === 'once' || !isRetryable(error)) throw error;
-    const text = messageOf(error);
-    if (text !== lastTrouble)
-      worker.log({ type: 'warning', text, hints: error instanceof AppError ? error.hints : [] });
-    lastTrouble = text;
-  }
+/** A store that is locked or a disk that is full passes; a loop that watches says so once and goes on. */
+function guard(worker: Worker, mode: LoopOptions['mode']): (turn: () => Promise<void>) => Promise<void> {
+  let said: string | undefined;
+  return async (turn) => {
+    try {
+      await worker.store.verify();
+      await turn();
+      said = undefined;
+    } catch (error) {
+      if (mode === 'once' || !isRetryable(error)) throw error;
+      const text = messageOf(error);
+      if (text !== said)
+        worker.log({ type: 'warning', text, hints: error instanceof AppError ? error.hints : [] });
+      said = text;
+    }
+  };
 }
 
 /** Nothing runs, and nothing is ready that may run now. */
