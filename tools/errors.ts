@@ -18,6 +18,7 @@ export const errorCodes = [
   'STORE_CORRUPT',
   'STORE_TOO_NEW',
   'STORE_UNAVAILABLE',
+  'STORE_DISCONNECTED',
   'ILLEGAL_TRANSITION',
   // queues
   'QUEUE_AUTH',
@@ -28,6 +29,9 @@ export const errorCodes = [
   // agents and workspaces
   'AGENT_SETUP',
   'WORKSPACE',
+  // artifacts
+  'ARTIFACTS_UNAVAILABLE',
+  'UNVERIFIED',
 ] as const;
 export type ErrorCode = (typeof errorCodes)[number];
 
@@ -56,6 +60,8 @@ export class AppError extends Error {
 const retryable: ReadonlySet<ErrorCode> = new Set([
   'STORE_LOCKED',
   'STORE_FULL',
+  'STORE_DISCONNECTED',
+  'ARTIFACTS_UNAVAILABLE',
   'QUEUE_RATE_LIMITED',
   'QUEUE_UNAVAILABLE',
 ]);

@@ -209,7 +209,7 @@ function reported(withPerson: WithPerson, supports: Queue['supports']): void {
       person.loseAnswer();
       await expect(queue.send(stored(prepared.command))).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
       await deliver(queue, told, stored(prepared.command));
-      expect(person.comments(task)).toEqual(body.kind === 'label' ? [] : [body.text]);
+      expect(person.comments(task)).toEqual('text' in body ? [body.text] : []);
       expect(person.labels(task)).toEqual(body.kind === 'label' ? ['home', 'agent-done'] : ['home']);
     })(),
   );

@@ -17,6 +17,12 @@ export interface Settings {
   todoistToken: string | undefined;
   todoistUrl: string | undefined;
   claudeBin: string | undefined;
+  /** `postgres://…`: the store is there, and not in `dataDir`. */
+  databaseUrl: string | undefined;
+  /** `amqp://…`: delegated tasks go through this broker. */
+  amqpUrl: string | undefined;
+  /** Where contexts, results and artifacts lie: an absolute folder or `s3://bucket/prefix?endpoint=…&region=…`. */
+  artifacts: string;
   /** Everything, for the agent's allow-list to pick from. */
   env: NodeJS.ProcessEnv;
 }
@@ -32,8 +38,11 @@ export function readSettings(root = projectRoot, environment: NodeJS.ProcessEnv 
     dataDir: resolve(root, pick('AGENT_DATA_DIR') ?? '.data'),
     workspace: resolve(root, pick('AGENT_WORKSPACE') ?? 'workspace'),
     todoistToken: pick('TODOIST_API_TOKEN'),
-    todoistUrl: urlOf('TODOIST_API_URL', pick('TODOIST_API_URL')),
+    todoistUrl: urlOf('TODOIST_API_URL', pick('TODOIST_API_URL'), ['http', 'https']),
     claudeBin: pick('CLAUDE_BIN'),
+    databaseUrl: urlOf('DATABASE_URL', pick('DATABASE_URL'), ['postgres', 'postgresql']),
+    amqpUrl: urlOf('AMQP_URL', pick('AMQP_URL'), ['amqp', 'amqps']),
+    artifacts: artifactRoot(root, pick('AGENT_ARTIFACTS'), pick('AGENT_WORKSPACE')),
     env,
   };
 }
@@ -50,10 +59,22 @@ function readEnvFile(file: string): Record<string, string> {
   }
 }
 
-function urlOf(name: string, value: string | undefined): string | undefined {
+function artifactRoot(root: string, value: string | undefined, workspace: string | undefined): string {
+  if (value === undefined) return resolve(root, workspace ?? 'workspace');
+  return value.includes('://') ? (urlOf('AGENT_ARTIFACTS', value, ['s3']) ?? value) : resolve(root, value);
+}
+
+/** What may hold a password is not repeated in the message. */
+function urlOf(name: string, value: string | undefined, schemes: readonly string[]): string | undefined {
   if (value === undefined) return undefined;
-  if (URL.canParse(value) && /^https?:/.test(value)) return value;
-  throw new AppError('BAD_INPUT', `expected ${name} to be a web address, got: "${value}"`, {
-    hints: [`correct ${name} in .env, or take it out`],
-  });
+  const scheme = URL.canParse(value) ? new URL(value).protocol.slice(0, -1) : undefined;
+  if (scheme !== undefined && schemes.includes(scheme)) return value;
+  const got = scheme === undefined ? 'something else' : `${scheme}:`;
+  throw new AppError(
+    'BAD_INPUT',
+    `expected ${name} to begin with ${schemes.join(':// or ')}://, got: ${got}`,
+    {
+      hints: [`correct ${name} in .env, or take it out`],
+    },
+  );
 }

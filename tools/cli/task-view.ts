@@ -72,16 +72,16 @@ export interface ThreadEntry {
 /** What a person would read below the task, oldest first. */
 export function threadOf(comments: readonly Comment[], reports: readonly StoredReport[]): ThreadEntry[] {
   const told = reports.flatMap((report): ThreadEntry[] =>
-    report.body.kind === 'label'
-      ? []
-      : [
+    'text' in report.body
+      ? [
           {
             at: report.createdAt,
             from: 'worker',
             text: withoutSignature(report.body.text),
             delivery: report.state,
           },
-        ],
+        ]
+      : [],
   );
   const said = comments
     .filter((comment) => comment.author === 'human')

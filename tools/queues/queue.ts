@@ -5,6 +5,8 @@
  * time-out: the effect of a write is unknown), QUEUE_REJECTED (the queue understood and refused: never retried).
  */
 
+import type { CompletionEnvelope, ControlEnvelope, TaskEnvelope } from './envelope.ts';
+
 /** One task as the queue shows it now. */
 export interface TaskSnapshot {
   nativeId: string;
@@ -66,7 +68,13 @@ export type ReportBody =
   /** A new comment. `progress` marks the one that is edited in place later. */
   | { kind: 'comment' | 'progress'; text: string }
   /** Make this the only one of our labels on the task, or none of them; all other labels stay as they are. */
-  | { kind: 'label'; label: AgentLabel | null };
+  | { kind: 'label'; label: AgentLabel | null }
+  /** A broker is to hold this task until a worker takes it. */
+  | { kind: 'task'; envelope: TaskEnvelope }
+  /** How a delegated task came to rest, for whoever delegated it. */
+  | { kind: 'completion'; envelope: CompletionEnvelope; replyTo: string }
+  /** All workers of a broker are to drop this task. */
+  | { kind: 'cancellation'; envelope: ControlEnvelope };
 
 export interface Report {
   id: string;
@@ -88,8 +96,34 @@ export interface Receipt {
   labels?: string[];
 }
 
+/** One message of a broker, handed over to us and to nobody else until it is settled one way or the other. */
+export interface Delivery {
+  /** The role whose queue it was in. */
+  role: string;
+  body: Buffer;
+  /** How often it was handed over before, without an end. */
+  redeliveries: number;
+  /** It is in safe hands: the broker forgets it. */
+  accept(): Promise<void>;
+  /** Safe hands are only ours: it is kept until the completion of this task is sent, and comes back if we die. */
+  holdFor(taskId: string): void;
+  /** It can never be done: to the dead letters, with the reason. */
+  bury(reason: string): Promise<void>;
+}
+
+/** What a queue adds that hands tasks over one by one, instead of showing them all. */
+export interface Broker {
+  /** At most `free` messages for a role, the most urgent first. Throws QUEUE_*. */
+  take(role: string, free: number): Promise<Delivery[]>;
+  /** Calls back when something may have arrived; the result stops. */
+  onArrival(callback: () => void): () => void;
+  /** Calls back with tasks that are to be dropped. */
+  onCancellation(callback: (control: ControlEnvelope) => void): () => void;
+}
+
 export interface Queue {
   readonly name: string;
+  readonly broker?: Broker;
   /** `comments: false`: reports only land in the store (the local queue). `poll: false`: `poll` yields nothing. */
   readonly supports: { poll: boolean; editComments: boolean };
   /** All projects one can name. */

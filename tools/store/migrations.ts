@@ -76,6 +76,13 @@ export const migrations: Migration[] = [
     `CREATE TABLE leads (queue TEXT PRIMARY KEY, worker_id TEXT NOT NULL, until BIGINT NOT NULL)`,
     `CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL)`,
   ],
+  () => [
+    `ALTER TABLE tasks ADD COLUMN parent_id TEXT`,
+    `CREATE INDEX tasks_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL`,
+    // How long a worker may be silent; one that works from a shell says so for each task.
+    `ALTER TABLE workers ADD COLUMN lease_ms BIGINT NOT NULL DEFAULT 60000`,
+    `CREATE INDEX attempts_open ON attempts (started_at) WHERE ended_at IS NULL`,
+  ],
 ];
 
 /** Brings the schema up to date in one transaction; several processes may do so at once. */

@@ -26,6 +26,7 @@ export function openSqlite(path: string): Sql {
 
   return {
     dialect: 'sqlite',
+    now: Date.now,
     transaction: (work) => inTurn(() => exclusive(database, () => work(query))),
     read: (work) => inTurn(() => translated(() => work(query))),
     async verify() {
@@ -116,6 +117,8 @@ function cachedQuery(database: DatabaseSync): Query {
   return {
     all: async (sql, ...params: Value[]) => prepare(sql).all(...params) as Row[],
     run: async (sql, ...params: Value[]) => Number(prepare(sql).run(...params).changes),
+    skipLocked: '',
+    lock: async () => undefined,
   };
 }
 

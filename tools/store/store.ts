@@ -11,7 +11,7 @@ import { eventsOf } from './events.ts';
 import { migrate } from './migrations.ts';
 import { mirrorOf } from './mirror.ts';
 import { reportsOf } from './reports.ts';
-import type { Query, Sql } from './sql.ts';
+import type { Isolation, Query, Sql } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
 import { taskQueriesOf } from './task-queries.ts';
 import { tasksOf } from './tasks.ts';
@@ -29,6 +29,8 @@ export function tablesOf(query: Query) {
     grants: grantsOf(query),
     actions: actionsOf(query),
     settings: settingsOf(query),
+    /** Waits until no other transaction holds this name, then holds it to the end of this one. */
+    lock: (name: string) => query.lock(name),
   };
 }
 export type Tables = ReturnType<typeof tablesOf>;
@@ -36,7 +38,11 @@ export type Tables = ReturnType<typeof tablesOf>;
 export interface Store {
   /** Eight hex digits, made with the store: tells our comments from those of a worker with another store. */
   readonly id: string;
-  transaction<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
+  /** Can workers on other machines be on this store? */
+  readonly shared: boolean;
+  /** The store's clock, epoch ms. */
+  now(): number;
+  transaction<T>(work: (tables: Tables) => Promise<T>, isolation?: Isolation): Promise<T>;
   read<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
   /** Tells other processes on this store that something changed. */
   ring(): void;
@@ -63,7 +69,8 @@ export async function storeOn(sql: Sql): Promise<Store> {
     bound.set(query, known);
     return known;
   };
-  const transaction: Store['transaction'] = (work) => sql.transaction((query) => work(tables(query)));
+  const transaction: Store['transaction'] = (work, isolation) =>
+    sql.transaction((query) => work(tables(query)), isolation);
   const read: Store['read'] = (work) => sql.read((query) => work(tables(query)));
   const id = await transaction(async ({ settings }) => {
     const known = await settings.get('store_id');
@@ -74,6 +81,8 @@ export async function storeOn(sql: Sql): Promise<Store> {
   });
   return {
     id,
+    shared: sql.dialect === 'postgres',
+    now: () => sql.now(),
     transaction,
     read,
     ring: () => undefined,

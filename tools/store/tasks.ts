@@ -3,6 +3,7 @@
  * which checks the transition and appends the event; nothing else writes the state column.
  */
 import { AppError } from '../errors.ts';
+import type { TaskEnvelope } from '../queues/envelope.ts';
 import { appendEvent } from './events.ts';
 import type { Query, Row, Value } from './sql.ts';
 import { assertTransition, type State } from './states.ts';
@@ -34,9 +35,16 @@ export interface TaskMeta {
   budgetUsd?: number;
   /** From when the role's deadline counts, epoch ms. */
   deadlineBase?: number;
-  /** Context file of a local task: name, sha256. */
-  context?: { name: string; sha256: string };
+  /** The message by which an agent or a person delegated it, as it came; absent: it comes from a to-do list. */
+  envelope?: TaskEnvelope;
+  /** How many tasks asked for each other before this one. */
+  depth?: number;
+  /** What its last finished attempt left under the artifact root. */
+  result?: { ref: string; manifestSha256: string; summary: string };
 }
+
+/** `availableAt` of a task that a broker holds: it is nobody's here until the broker hands it over. */
+export const withBroker = 9_000_000_000_000_000;
 
 export interface Task {
   id: string;
@@ -77,6 +85,8 @@ export interface Task {
   occurrence: string | null;
   contentHash: string;
   submitKey: string | null;
+  /** The task that asked for this one. */
+  parentId: string | null;
   meta: TaskMeta;
 }
 
@@ -120,6 +130,7 @@ const columns: readonly (readonly [keyof Task, string])[] = [
   ['occurrence', 'occurrence'],
   ['contentHash', 'content_hash'],
   ['submitKey', 'submit_key'],
+  ['parentId', 'parent_id'],
   ['meta', 'meta'],
 ];
 const columnOf = new Map<string, string>(columns);
@@ -242,7 +253,7 @@ export function tasksOf(query: Query) {
         `SELECT * FROM tasks WHERE role = ? AND state = 'queued' AND available_at = 0
          AND queue IN (${queues.map(() => '?').join(', ')})
          AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.task_id = tasks.id AND attempts.ended_at IS NULL)
-         ORDER BY ordinal, priority, due_at, position, id LIMIT 1`,
+         ORDER BY ordinal, priority, due_at, position, id LIMIT 1${query.skipLocked}`,
         role,
         ...queues,
       );

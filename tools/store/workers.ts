@@ -10,6 +10,8 @@ export interface WorkerRow {
   pidStart: string;
   startedAt: number;
   seenAt: number;
+  /** After how much silence it is given up on, where its process cannot be looked at. */
+  leaseMs: number;
   /** Role names. */
   serves: string[];
 }
@@ -29,8 +31,8 @@ export function workersOf(query: Query) {
   return {
     async register(worker: WorkerRow): Promise<void> {
       await query.run(
-        `INSERT INTO workers (id, host, boot_id, pid, pid_start, started_at, seen_at, serves)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO workers (id, host, boot_id, pid, pid_start, started_at, seen_at, lease_ms, serves)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         worker.id,
         worker.host,
         worker.bootId,
@@ -38,6 +40,7 @@ export function workersOf(query: Query) {
         worker.pidStart,
         worker.startedAt,
         worker.seenAt,
+        worker.leaseMs,
         JSON.stringify(worker.serves),
       );
     },
@@ -187,6 +190,7 @@ function decode(row: Row): WorkerRow {
     pidStart: String(row['pid_start']),
     startedAt: Number(row['started_at']),
     seenAt: Number(row['seen_at']),
+    leaseMs: Number(row['lease_ms']),
     serves: JSON.parse(String(row['serves'])) as string[],
   };
 }

@@ -25,6 +25,7 @@ export interface NewTask {
   deadlineAt?: number | undefined;
   occurrence?: string | undefined;
   submitKey?: string | undefined;
+  parentId?: string | undefined;
   meta?: TaskMeta;
 }
 
@@ -62,6 +63,7 @@ export function freshTask(given: NewTask, now: number): Task {
     occurrence: given.occurrence ?? null,
     contentHash: contentHash(given.title, given.description),
     submitKey: given.submitKey ?? null,
+    parentId: given.parentId ?? null,
     meta: { ...given.meta, deadlineBase: Math.max(now, given.availableAt ?? 0) },
   };
 }

@@ -30,6 +30,7 @@ export function thisProcess(worker: Worker): WorkerRow {
     pidStart: processStartTime(process.pid) ?? '',
     startedAt: worker.now(),
     seenAt: worker.now(),
+    leaseMs: worker.options.leaseMs,
     serves: worker.roles().map((role) => role.name),
   };
 }
@@ -52,8 +53,8 @@ export async function reconcile(worker: Worker): Promise<void> {
  * On the same machine a worker is gone when its very process is; its lease is not waited for, and a jump of the wall
  * clock cannot make a living worker look dead. Of another machine only the silence is known.
  */
-export function isGone(row: WorkerRow, now: number, leaseMs: number): boolean {
-  if (row.bootId !== boot) return row.seenAt + leaseMs < now;
+export function isGone(row: WorkerRow, now: number): boolean {
+  if (row.bootId !== boot) return row.seenAt + row.leaseMs < now;
   return !isAlive(row.pid, row.pidStart);
 }
 
@@ -66,7 +67,7 @@ export async function takeBack(worker: Worker): Promise<void> {
     rows: await workers.list(),
   }));
   const now = worker.now();
-  const alive = new Set(rows.filter((row) => !isGone(row, now, worker.options.leaseMs)).map((row) => row.id));
+  const alive = new Set(rows.filter((row) => !isGone(row, now)).map((row) => row.id));
   for (const task of running) {
     if (task.workerId === null || task.attemptId === null) continue;
     // One of ours that nobody works on any more: its attempt broke down without an outcome.

@@ -29,7 +29,12 @@ export function tasksContract(desk: StoreDesk): void {
         failureKind: 'transient',
         occurrence: '2026-03-03',
         turn: { kind: 'decision', decision: 'approve', rules: ['Bash(a "b")'], text: 'go' },
-        meta: { rounds: 2, asked: ['Bash(x)'], context: { name: 'a.md', sha256: 'f' } },
+        meta: {
+          rounds: 2,
+          asked: ['Bash(x)'],
+          result: { ref: 'results/a.md', manifestSha256: 'f', summary: 's' },
+        },
+        parentId: 'todoist:1',
       });
       expect(await desk.get(task.id)).toEqual(task);
       expect(await desk.store.read(({ tasks }) => tasks.byNativeId(task.queue, task.nativeId))).toEqual(task);

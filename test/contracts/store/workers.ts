@@ -15,6 +15,7 @@ function row(id: string, patch: Partial<WorkerRow> = {}): WorkerRow {
     pidStart: '99',
     startedAt: noon,
     seenAt: noon,
+    leaseMs: 60_000,
     serves: ['writer'],
     ...patch,
   };

@@ -8,8 +8,6 @@ import { taskJson, taskLine } from '../task-view.ts';
 import { whyNot } from '../why.ts';
 import { shown } from '../render-worker.ts';
 
-const leaseMs = 60_000;
-
 export async function stats(options: { json: boolean; prometheus: boolean }): Promise<void> {
   await withStore({ create: false }, async ({ store, settings, now }) => {
     const roles = openRoles(settings).current();
@@ -28,7 +26,7 @@ export async function why(ref: string, options: Output): Promise<void> {
       .find((known) => known.name === task.role);
     const facts = await session.store.read(async (tables) => ({
       pauses: await tables.pauses.list(),
-      workers: (await tables.workers.list()).filter((row) => !isGone(row, session.now, leaseMs)),
+      workers: (await tables.workers.list()).filter((row) => !isGone(row, session.now)),
       running: await tables.tasks.running(),
       ahead: await tables.tasks.ahead(task),
     }));

@@ -35,6 +35,8 @@ export function openTodoistQueue(options: TodoistOptions): Queue {
       (await client.comments(taskId)).map((comment) => commentSnapshot(comment, taskId)),
     prepare: async (report, previous) => {
       if (report.body.kind === 'label') return prepareLabel(client, report, report.body.label, previous);
+      // What is for programs is told by a broker alone.
+      if (!('text' in report.body)) return { done: { status: 'sent' } };
       // The uuid makes it harmless to send the same comment again, whatever became of it the first time.
       if (isCommand(previous, 'note_add')) return { command: previous };
       return { command: noteAdd(report, report.body.text) };
