@@ -31,6 +31,8 @@ export const testRole: Role = {
   repo: undefined,
   ask: [],
   sharesOutput: false,
+  acceptsFrom: undefined,
+  irreversible: false,
   hash: '0'.repeat(64),
 };
 

@@ -31,6 +31,8 @@ export function exampleRole(patch: Partial<Role> = {}): Role {
     repo: undefined,
     ask: [],
     sharesOutput: false,
+    acceptsFrom: undefined,
+    irreversible: false,
     hash: 'h1',
     ...patch,
   };

@@ -61,6 +61,9 @@ export const taskSchema = z.looseObject({
   expected_output: expectedOutputSchema.optional(),
   idempotency_key: z.string().min(1).max(200).optional(),
   parent_id: taskId.optional(),
+  /** How many tasks asked for each other before this one. */
+  depth: z.int().min(0).max(100).optional(),
+  budget_usd: z.number().positive().optional(),
   created_at: time,
 });
 export type TaskEnvelope = z.infer<typeof taskSchema>;

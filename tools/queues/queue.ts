@@ -107,14 +107,23 @@ export interface Delivery {
   accept(): Promise<void>;
   /** Safe hands are only ours: it is kept until the completion of this task is sent, and comes back if we die. */
   holdFor(taskId: string): void;
+  /** It cannot be taken now: the broker hands it to somebody else, or to us again. */
+  giveBack(): Promise<void>;
   /** It can never be done: to the dead letters, with the reason. */
   bury(reason: string): Promise<void>;
 }
+
+/** Of the queue that a broker is. */
+export const brokerQueueName = 'rabbitmq';
 
 /** What a queue adds that hands tasks over one by one, instead of showing them all. */
 export interface Broker {
   /** At most `free` messages for a role, the most urgent first. Throws QUEUE_*. */
   take(role: string, free: number): Promise<Delivery[]>;
+  /** Tasks whose deliveries are held for them. */
+  held(): readonly string[];
+  /** The task needs its delivery no more. */
+  release(taskId: string): Promise<void>;
   /** Calls back when something may have arrived; the result stops. */
   onArrival(callback: () => void): () => void;
   /** Calls back with tasks that are to be dropped. */

@@ -20,6 +20,8 @@ export const workerKeys = [
   'rounds',
   'ask',
   'shares_output',
+  'accepts_from',
+  'irreversible',
 ] as const;
 
 /** Keys of Claude Code's own format that look like one of ours or that we read. */

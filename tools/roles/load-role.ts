@@ -56,6 +56,8 @@ export function parseRole(source: string, file: string, options: RoleOptions): R
     rounds: count(worker('rounds'), 0, 100) ?? roleDefaults.rounds,
     ask: list(matter, worker('ask')).map((item) => item.value),
     sharesOutput: yesNo(worker('shares_output')) ?? false,
+    acceptsFrom: acceptsFrom(matter),
+    irreversible: yesNo(worker('irreversible')) ?? false,
     hash: createHash('sha256').update(source).digest('hex'),
   };
 }
@@ -143,6 +145,15 @@ function requiresOf(matter: FrontMatter): string[] {
   return list(matter, entry).map(({ value, line }) => {
     if (/^[\p{L}\p{N}][\p{L}\p{N} _-]*$/u.test(value)) return value;
     throw unexpected({ ...entry, value, line }, 'names of fields', 'write: requires: [audience]');
+  });
+}
+
+function acceptsFrom(matter: FrontMatter): string[] | undefined {
+  const entry = matter.get('worker', 'accepts_from');
+  if (entry.value === undefined) return undefined;
+  return list(matter, entry).map(({ value, line }) => {
+    if (/^[a-z0-9][a-z0-9-]*$/.test(value)) return value;
+    throw unexpected({ ...entry, value, line }, 'names of roles or coordinators', 'write: [coordinator]');
   });
 }
 

@@ -59,6 +59,10 @@ export interface Role {
   ask: string[];
   /** True: other roles may write the same output folder at the same moment. */
   sharesOutput: boolean;
+  /** Who may delegate to it, by the `from` of the envelope; undefined: anyone who can submit. */
+  acceptsFrom: string[] | undefined;
+  /** True: what it does cannot be undone, so each task starts only after a person's approval. */
+  irreversible: boolean;
   /** sha256 of the role file, to notice edits. */
   hash: string;
 }

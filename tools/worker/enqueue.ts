@@ -15,7 +15,7 @@ export interface NewTask {
   id: string;
   queue: string;
   nativeId: string;
-  role: Role;
+  role: Pick<Role, 'name' | 'deadlineMs'>;
   title: string;
   description: string;
   priority: number;
@@ -69,7 +69,11 @@ export function freshTask(given: NewTask, now: number): Task {
 }
 
 /** Latest useful completion: the earliest of the task's own deadline and the role's, counted from `from`. */
-export function deadlineOf(role: Role, from: number, own: number | undefined): number | null {
+export function deadlineOf(
+  role: Pick<Role, 'deadlineMs'>,
+  from: number,
+  own: number | undefined,
+): number | null {
   const byRole = role.deadlineMs === undefined ? undefined : from + role.deadlineMs;
   const known = [byRole, own].filter((at) => at !== undefined);
   return known.length === 0 ? null : Math.min(...known);
