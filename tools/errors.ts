@@ -32,6 +32,8 @@ export const errorCodes = [
   // artifacts
   'ARTIFACTS_UNAVAILABLE',
   'UNVERIFIED',
+  // workers in a shell
+  'CLAIM_LOST',
 ] as const;
 export type ErrorCode = (typeof errorCodes)[number];
 

@@ -1,16 +1,18 @@
 /** An error is rendered once per program: code, sentence, hints; as JSON where JSON was asked for. */
 import { CommanderError } from 'commander';
+import { printable } from '../agents/printable.ts';
 import { AppError, messageOf } from '../errors.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
 
 export interface Rendered {
   text: string;
   exitCode: number;
 }
 
-/** Exit 2 for wrong usage, 1 for everything else. A bug keeps its stack. */
+/** A bug keeps its stack; what is printed as text holds no control sequences. */
 export function renderError(error: unknown, json: boolean): Rendered {
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return { text: '', exitCode: 0 };
+    if (error.exitCode === 0) return { text: '', exitCode: exitCodes.ok };
     const message = error.message.replace(/^error: /, '');
     return renderError(new AppError('BAD_USAGE', message, { hints: ['--help lists what there is'] }), json);
   }
@@ -18,13 +20,11 @@ export function renderError(error: unknown, json: boolean): Rendered {
   const code = known?.code ?? 'INTERNAL_ERROR';
   const message = messageOf(error);
   const hints = known?.hints ?? ['this is a bug: please report it with the lines above'];
-  const exitCode = code === 'BAD_USAGE' ? 2 : 1;
+  const exitCode = exitCodeOf(error);
   if (json) return { text: `${JSON.stringify({ error: { code, message, hints } })}\n`, exitCode };
   const stack = known || !(error instanceof Error) ? '' : `${error.stack ?? ''}\n`;
-  return {
-    text: `${stack}Error: ${code}\n${message}\n${hints.map((hint) => `- ${hint}\n`).join('')}`,
-    exitCode,
-  };
+  const text = `${stack}Error: ${code}\n${message}\n${hints.map((hint) => `- ${hint}\n`).join('')}`;
+  return { text: printable(text), exitCode };
 }
 
 /** Errors of usage are rendered here like all others; commander itself prints only help. */

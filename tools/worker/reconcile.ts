@@ -14,6 +14,7 @@ import type { WorkerRow } from '../store/workers.ts';
 import { closeAttempt } from './close-attempt.ts';
 import * as say from './messages.ts';
 import { maxCrashes } from './settle.ts';
+import { tellRequester } from './tell-requester.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
 
@@ -93,7 +94,13 @@ async function closeOrphan(worker: Worker, attempt: Attempt): Promise<void> {
   });
 }
 
-async function recover(worker: Worker, tables: Tables, seen: Task): Promise<void> {
+/** Who puts things right: a worker, or a command that claims. */
+export interface Keeper extends Pick<Worker, 'id' | 'store' | 'now' | 'log'> {
+  agent: { supports: { resume: boolean } };
+}
+
+/** A task whose worker is gone waits again, or has failed when that has happened too often. */
+export async function recover(worker: Keeper, tables: Tables, seen: Task): Promise<void> {
   const task = await tables.tasks.get(seen.id);
   if (!task || task.state !== 'running' || task.attemptId !== seen.attemptId || task.attemptId === null)
     return;
@@ -144,31 +151,7 @@ function lostAttempt(attempt: Attempt | undefined, now: number): Parameters<Tabl
 async function expire(worker: Worker): Promise<void> {
   const late = await worker.store.read(({ tasks }) => tasks.overdue(worker.now()));
   for (const { id } of late) {
-    const expired = await worker.store.transaction(async (tables) => {
-      const task = await tables.tasks.get(id);
-      const now = worker.now();
-      if (!task || task.deadlineAt === null || task.deadlineAt > now) return undefined;
-      // A running agent of ours ends by its own clock and settles with what it has; a second later it is overdue.
-      if (task.state === 'running' && (task.workerId === worker.id || now < task.deadlineAt + 60_000))
-        return undefined;
-      if (task.state !== 'queued' && task.state !== 'waiting') return undefined;
-      const when = new Date(task.deadlineAt).toLocaleString('en-GB', {
-        dateStyle: 'medium',
-        timeStyle: 'short',
-      });
-      const message =
-        task.failures > 0
-          ? `This was to be done by ${when}, and that has passed. It is not tried again: ${task.note ?? ''}`
-          : `This was to be done by ${when}, and that has passed before it could start. It was not run.`;
-      await tables.tasks.move(
-        task,
-        'failed',
-        { note: message, failureKind: 'deadline', availableAt: 0 },
-        now,
-      );
-      await bury(worker, tables, task, message, 0, 'deadline');
-      return task;
-    });
+    const expired = await worker.store.transaction((tables) => expireTask(worker, tables, id));
     if (expired)
       worker.log({
         type: 'attempt_ended',
@@ -183,8 +166,30 @@ async function expire(worker: Worker): Promise<void> {
   }
 }
 
+/** Yields the task when its deadline has ended it. */
+export async function expireTask(worker: Keeper, tables: Tables, id: string): Promise<Task | undefined> {
+  const task = await tables.tasks.get(id);
+  const now = worker.now();
+  if (!task || task.deadlineAt === null || task.deadlineAt > now) return undefined;
+  // A running agent of ours ends by its own clock and settles with what it has; a second later it is overdue.
+  if (task.state === 'running' && (task.workerId === worker.id || now < task.deadlineAt + 60_000))
+    return undefined;
+  if (task.state !== 'queued' && task.state !== 'waiting') return undefined;
+  const when = new Date(task.deadlineAt).toLocaleString('en-GB', {
+    dateStyle: 'medium',
+    timeStyle: 'short',
+  });
+  const message =
+    task.failures > 0
+      ? `This was to be done by ${when}, and that has passed. It is not tried again: ${task.note ?? ''}`
+      : `This was to be done by ${when}, and that has passed before it could start. It was not run.`;
+  await tables.tasks.move(task, 'failed', { note: message, failureKind: 'deadline', availableAt: 0 }, now);
+  await bury(worker, tables, task, message, 0, 'deadline');
+  return task;
+}
+
 async function bury(
-  worker: Worker,
+  worker: Keeper,
   tables: Tables,
   task: Task,
   message: string,
@@ -212,6 +217,7 @@ async function bury(
     { ...about, id: `${id}:label`, body: { kind: 'label', label: agentLabels.failed } },
     now,
   );
+  await tellRequester(tables, task.id, now);
 }
 
 /** An agent whose task was cancelled, or taken over by another worker, is stopped, and nothing it did is told. */
