@@ -7,6 +7,10 @@ export interface TaskFilter {
   states?: readonly State[];
   queue?: string;
   role?: string;
+  /** Asked for by this task. */
+  parentId?: string;
+  /** Delegated by this role or coordinator. */
+  from?: string;
   limit?: number;
 }
 
@@ -56,12 +60,21 @@ export function taskQueriesOf(query: Query) {
         where.push('role = ?');
         values.push(filter.role);
       }
+      if (filter.parentId !== undefined) {
+        where.push('parent_id = ?');
+        values.push(filter.parentId);
+      }
+      if (filter.from !== undefined) {
+        where.push('meta LIKE ?');
+        values.push(`%"from":${JSON.stringify(filter.from)}%`);
+      }
       const rows = await query.all(
         `SELECT * FROM tasks ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY updated_at DESC, id LIMIT ?`,
         ...values,
         filter.limit ?? 100,
       );
-      return rows.map(decodeTask);
+      // Other texts than the one meant may hold the same words.
+      return rows.map(decodeTask).filter((task) => !filter.from || task.meta.envelope?.from === filter.from);
     },
 
     /** Ready tasks of the same role that rank before this one. */

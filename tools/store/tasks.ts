@@ -41,6 +41,8 @@ export interface TaskMeta {
   depth?: number;
   /** What its last finished attempt left under the artifact root. */
   result?: { ref: string; manifestSha256: string; summary: string };
+  /** A command that publishes the result right now: nobody else may, until then (epoch ms). */
+  publishing?: { by: string; until: number };
 }
 
 /** `availableAt` of a task that a broker holds: it is nobody's here until the broker hands it over. */
@@ -246,16 +248,22 @@ export function tasksOf(query: Query) {
 
     /**
      * The first ready task of the role from these queues. One whose last attempt has not ended yet (its agent is still
-     * being stopped) is not ready: two of them must never live at once.
+     * being stopped) is not ready: two of them must never live at once. `except` are ids that were looked at before.
      */
-    async firstReady(role: string, queues: readonly string[]): Promise<Task | undefined> {
+    async firstReady(
+      role: string,
+      queues: readonly string[],
+      except: readonly string[] = [],
+    ): Promise<Task | undefined> {
       const rows = await query.all(
         `SELECT * FROM tasks WHERE role = ? AND state = 'queued' AND available_at = 0
          AND queue IN (${queues.map(() => '?').join(', ')})
+         ${except.length === 0 ? '' : `AND id NOT IN (${except.map(() => '?').join(', ')})`}
          AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.task_id = tasks.id AND attempts.ended_at IS NULL)
          ORDER BY ordinal, priority, due_at, position, id LIMIT 1${query.skipLocked}`,
         role,
         ...queues,
+        ...except,
       );
       return rows[0] && decodeTask(rows[0]);
     },
