@@ -17,6 +17,7 @@ export function checkExpected(
   const problem = formatProblem(text, expected.format);
   const met = new Set(names.flatMap(namesOf));
   if (expected.format !== 'json') for (const heading of filledSections(text)) met.add(normal(heading));
+  met.delete('');
   const missing = expected.artifacts.filter((name) => !met.has(normal(baseName(name))));
   return [
     ...(problem === undefined ? [] : [problem]),
