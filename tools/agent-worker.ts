@@ -1,8 +1,10 @@
 /** Program: run tasks, once or with `--watch`. Parses flags, wires the parts together, nothing else. */
 import { randomUUID } from 'node:crypto';
 import type { Agent } from './agents/agent.ts';
+import { openArtifacts } from './artifacts/open-artifacts.ts';
 import { readSettings, type Settings } from './cli/environment.ts';
 import { runProgram } from './cli/failure.ts';
+import { openBroker } from './cli/open-broker.ts';
 import { startOutput } from './cli/worker-output.ts';
 import { parseWorkerFlags, type WorkerFlags } from './cli/worker-options.ts';
 import { AppError } from './errors.ts';
@@ -24,9 +26,9 @@ async function main(argv: readonly string[]): Promise<void> {
   const wanted = new Set(wantedRoles(roles, flags).map((role) => role.name));
   for (const { message, hints } of roles.problems())
     process.stderr.write([`! ${message}`, ...hints.map((hint) => `    - ${hint}`), ''].join('\n'));
-  const queues = await openQueues(flags, settings);
   const agent = await createAgent(flags, settings);
   if (flags.dryRun) {
+    const queues = await openQueues(flags, settings);
     const { dryRun } = await import('./cli/dry-run.ts');
     const options = optionsFrom(flags);
     await dryRun({
@@ -43,18 +45,27 @@ async function main(argv: readonly string[]): Promise<void> {
   const check = await agent.check();
   if (!check.ok) throw new AppError('AGENT_SETUP', check.detail, { hints: check.hints });
   const workspace = openWorkspace(settings.workspace, settings.dataDir);
-  const store = await openStore(workspace.dataDir);
+  const store = await openStore(workspace.dataDir, settings.databaseUrl);
+  const artifacts = await openArtifacts(settings.artifacts, settings.env);
+  const queues = await openQueues(flags, settings);
+  const servedRoles = (): Role[] => served(roles, flags, wanted);
+  const broker = await openBroker(settings, {
+    holder: store.id,
+    roles: () => servedRoles().map((role) => role.name),
+  });
+  if (broker) queues.set(broker.name, broker);
   const worker: Worker = {
     id: randomUUID(),
-    startedAt: Date.now(),
+    startedAt: store.now(),
     store,
     queues,
     agent,
     workspace,
+    artifacts: async () => artifacts,
     knownRoles: () => roles.current(),
-    roles: () => served(roles, flags, wanted),
+    roles: servedRoles,
     options: optionsFrom(flags),
-    now: Date.now,
+    now: () => store.now(),
     random: Math.random,
     log: () => undefined,
     running: new Map(),
@@ -67,6 +78,7 @@ async function main(argv: readonly string[]): Promise<void> {
   } finally {
     output.stop();
     await Promise.all([...queues.values()].map((queue) => queue.close()));
+    await artifacts.close();
     await store.close();
   }
 }

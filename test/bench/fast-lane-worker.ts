@@ -1,6 +1,7 @@
 /** The worker of the fast-lane benchmark: the real loop, with an agent that sleeps for heavy tasks. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { openArtifacts } from '../../tools/artifacts/open-artifacts.ts';
 import { createCommandAgent } from '../../tools/agents/command.ts';
 import { openLocalQueue } from '../../tools/queues/local.ts';
 import { openStore } from '../../tools/store/store.ts';
@@ -22,6 +23,7 @@ await work(
     queues: new Map([[queue.name, queue]]),
     agent: createCommandAgent({ argv: ['sh', '-c', 'grep -q "# heavy" && exec sleep 600; exit 0'] }),
     workspace: openWorkspace(join(folder, 'workspace'), join(folder, 'data')),
+    artifacts: () => openArtifacts(join(folder, 'workspace'), {}),
     knownRoles: () => roles,
     roles: () => roles,
     options: {

@@ -87,7 +87,7 @@ describe('agentq submit', () => {
   it.each([
     [['submit', 'A post'], 'required option'],
     [['submit', '--to', 'linkedin-writer'], 'expected a title'],
-    [['submit', 'A post', '--to', 'linkedin-writer', '--priority', 'high'], 'expected --priority p1'],
+    [['submit', 'A post', '--to', 'linkedin-writer', '--priority', 'p9'], 'expected --priority urgent'],
     [['submit', 'A post', '--to', 'linkedin-writer', '--ttl', 'soon'], 'expected --ttl'],
     [['submit', 'A post', '--to', 'linkedin-writer', '--budget', '-1'], 'expected --budget'],
     [['list', '--state', 'asleep'], 'expected --state'],

@@ -137,6 +137,12 @@ const badWorkerLines: [string, string[], number, string][] = [
   ],
   ['list of numbers', ['ask:', '  - 3'], 6, 'expected `worker.ask[0]` to be a text, got: 3'],
   ['a block as list', ['ask: {a: b}'], 5, 'expected `worker.ask` to be a list, got: {"a":"b"}'],
+  [
+    'a name',
+    ['accepts_from: [Big Boss]'],
+    5,
+    'expected `worker.accepts_from` to be names of roles or coordinators, got: "Big Boss"',
+  ],
   ['yes', ['shares_output: yes'], 5, 'expected `worker.shares_output` to be true or false, got: "yes"'],
   ['project', ['project: [a]'], 5, 'expected `worker.project` to be a text, got: ["a"]'],
   [
@@ -265,6 +271,8 @@ describe('a role', () => {
       'rounds: 0',
       'ask: [Bash(git push:*)]',
       'shares_output: true',
+      'accepts_from: [coordinator, code-reviewer]',
+      'irreversible: true',
     ];
     const more = [
       'tools: Read, Bash(npm run a, b:*), Write(./**)',
@@ -303,6 +311,8 @@ describe('a role', () => {
       rounds: 0,
       ask: ['Bash(git push:*)'],
       sharesOutput: true,
+      acceptsFrom: ['coordinator', 'code-reviewer'],
+      irreversible: true,
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
   });

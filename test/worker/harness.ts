@@ -18,6 +18,7 @@ import { startGuard } from '../../tools/agents/guard.ts';
 import type { Denial, Failure, Outcome } from '../../tools/agents/outcome.ts';
 import { killMarked, markedProcesses } from '../../tools/agents/processes.ts';
 import { openLocalQueue } from '../../tools/queues/local.ts';
+import { openArtifacts } from '../../tools/artifacts/open-artifacts.ts';
 import { openTodoistQueue } from '../../tools/queues/todoist/todoist.ts';
 import { openRoles } from '../../tools/roles/watch-roles.ts';
 import { openStore, type Store } from '../../tools/store/store.ts';
@@ -377,6 +378,7 @@ export class StartedWorker {
       queues: new Map([todoist, local].map((queue) => [queue.name, queue])),
       agent,
       workspace,
+      artifacts: () => openArtifacts(office.workspace, {}),
       knownRoles,
       roles: () => knownRoles().filter(({ name }) => serves?.includes(name) ?? true),
       options: { ...defaults, ...rest },

@@ -42,6 +42,9 @@ export async function workerInMemory(roles: Role[], options: Partial<WorkerOptio
     queues: new Map(['local', 'todoist'].map((name) => [name, { ...openLocalQueue(), name }])),
     agent,
     workspace: { root: '/workspace', dataDir: '/data' },
+    artifacts: async () => {
+      throw new Error('no artifact is written in this test');
+    },
     knownRoles: () => roles,
     roles: () => roles,
     options: {

@@ -3,6 +3,7 @@
  * and only reads from the queue, so nothing is written anywhere.
  */
 import { randomUUID } from 'node:crypto';
+import { openArtifacts } from '../artifacts/open-artifacts.ts';
 import type { Agent } from '../agents/agent.ts';
 import type { Queue } from '../queues/queue.ts';
 import type { Role } from '../roles/role.ts';
@@ -49,6 +50,7 @@ async function inMemory(plan: DryRun): Promise<Worker> {
     queues: plan.queues,
     agent: plan.agent,
     workspace: { root: plan.settings.workspace, dataDir: plan.settings.dataDir },
+    artifacts: () => openArtifacts(plan.settings.artifacts, plan.settings.env),
     knownRoles: plan.knownRoles,
     roles: plan.roles,
     options: { ...plan.options, lanes },

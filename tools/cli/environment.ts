@@ -6,6 +6,7 @@ import { parse } from 'dotenv';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { AppError, messageOf } from '../errors.ts';
+import { parseDuration } from '../roles/duration.ts';
 
 /** The folder that holds package.json, `.claude/` and `workspace/`. */
 export const projectRoot = dirname(dirname(import.meta.dirname));
@@ -21,6 +22,10 @@ export interface Settings {
   databaseUrl: string | undefined;
   /** `amqp://…`: delegated tasks go through this broker. */
   amqpUrl: string | undefined;
+  /** The broker's exchange and queues are named so, or begin so. */
+  amqpPrefix: string;
+  /** After how long the broker takes back what is not acknowledged, ms. */
+  amqpAckTimeoutMs: number;
   /** Where contexts, results and artifacts lie: an absolute folder or `s3://bucket/prefix?endpoint=…&region=…`. */
   artifacts: string;
   /** Everything, for the agent's allow-list to pick from. */
@@ -42,6 +47,8 @@ export function readSettings(root = projectRoot, environment: NodeJS.ProcessEnv 
     claudeBin: pick('CLAUDE_BIN'),
     databaseUrl: urlOf('DATABASE_URL', pick('DATABASE_URL'), ['postgres', 'postgresql']),
     amqpUrl: urlOf('AMQP_URL', pick('AMQP_URL'), ['amqp', 'amqps']),
+    amqpPrefix: pick('AMQP_PREFIX') ?? 'agentq',
+    amqpAckTimeoutMs: durationOf('AMQP_ACK_TIMEOUT', pick('AMQP_ACK_TIMEOUT')) ?? 30 * 60_000,
     artifacts: artifactRoot(root, pick('AGENT_ARTIFACTS'), pick('AGENT_WORKSPACE')),
     env,
   };
@@ -57,6 +64,14 @@ function readEnvFile(file: string): Record<string, string> {
       cause: error,
     });
   }
+}
+
+function durationOf(name: string, value: string | undefined): number | undefined {
+  const ms = value === undefined ? undefined : parseDuration(value);
+  if (value === undefined || (ms !== undefined && ms > 0)) return ms;
+  throw new AppError('BAD_INPUT', `expected ${name} like 90s, 15m or 2h, got: "${value}"`, {
+    hints: [`correct ${name} in .env, or take it out`],
+  });
 }
 
 function artifactRoot(root: string, value: string | undefined, workspace: string | undefined): string {

@@ -64,6 +64,8 @@ export const taskSchema = z.looseObject({
   /** How many tasks asked for each other before this one. */
   depth: z.int().min(0).max(100).optional(),
   budget_usd: z.number().positive().optional(),
+  /** How often it was put back after it had ended: more than before means "again", the same means "the same message". */
+  redrive: z.int().min(0).optional(),
   created_at: time,
 });
 export type TaskEnvelope = z.infer<typeof taskSchema>;

@@ -81,6 +81,9 @@ export const migrations: Migration[] = [
     `CREATE INDEX tasks_parent ON tasks (parent_id) WHERE parent_id IS NOT NULL`,
     // How long a worker may be silent; one that works from a shell says so for each task.
     `ALTER TABLE workers ADD COLUMN lease_ms BIGINT NOT NULL DEFAULT 60000`,
+    // What a broker has handed over; what it still holds has a time of its own (withBroker in tasks.ts).
+    `CREATE INDEX tasks_handed_over ON tasks (role)
+      WHERE state = 'queued' AND queue = 'rabbitmq' AND available_at < 9000000000000000`,
     `CREATE INDEX attempts_open ON attempts (started_at) WHERE ended_at IS NULL`,
   ],
 ];

@@ -36,6 +36,15 @@ export function taskQueriesOf(query: Query) {
       return at === null || at === undefined ? undefined : Number(at);
     },
 
+    /** Tasks that a broker has handed over and that nobody runs yet, by role. */
+    async handedOver(): Promise<{ role: string; count: number }[]> {
+      const rows = await query.all(
+        `SELECT role, COUNT(*) AS count FROM tasks WHERE state = 'queued' AND queue = 'rabbitmq'
+         AND available_at < 9000000000000000 GROUP BY role`,
+      );
+      return rows.map((row) => ({ role: String(row['role']), count: Number(row['count']) }));
+    },
+
     async overdue(now: number): Promise<Task[]> {
       const rows = await query.all(
         `SELECT * FROM tasks WHERE deadline_at IS NOT NULL AND state IN ('queued', 'running', 'waiting')

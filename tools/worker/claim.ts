@@ -30,6 +30,8 @@ export interface Claim {
 export async function claim(worker: Worker, held: readonly Claim[] = []): Promise<Claim | undefined> {
   return worker.store.transaction(async (tables) => {
     const now = worker.now();
+    // Money and folders are shared: two workers that look at them at once must not both find them free.
+    if (sharesLimits(worker)) await tables.lock('claim');
     await tables.tasks.promote(now);
     const money = await openMoney(worker, tables, now);
     const roles = await withMoney(
@@ -41,7 +43,16 @@ export async function claim(worker: Worker, held: readonly Claim[] = []): Promis
     );
     const best = await bestReady(tables, roles, [...worker.queues.keys()]);
     return best && take({ worker, tables, money, now }, best);
-  });
+  }, 'claim');
+}
+
+function sharesLimits(worker: Worker): boolean {
+  if (worker.options.dailyBudgetUsd !== undefined) return true;
+  return worker.roles().some((role) => role.dailyBudgetUsd !== undefined || sharesFolder(worker, role));
+}
+
+function sharesFolder(worker: Worker, role: Role): boolean {
+  return worker.knownRoles().some((other) => other.name !== role.name && mayClash(role, other));
 }
 
 /** Local midnight. */
@@ -157,13 +168,20 @@ function blocks(pause: Pause, role: Role, agent: string, running: readonly Task[
 }
 
 function folderBusy(worker: Worker, role: Role, running: readonly Task[]): boolean {
-  if (role.output === undefined || role.sharesOutput || role.isolation === 'folder') return false;
   return running.some((task) => {
     if (task.role === role.name) return false;
     const other = worker.knownRoles().find((known) => known.name === task.role);
-    if (other?.output === undefined || other.sharesOutput || other.isolation === 'folder') return false;
-    return isInside(other.output, role.output ?? '') || isInside(role.output ?? '', other.output);
+    return other !== undefined && mayClash(role, other);
   });
+}
+
+/** Do two roles write one folder, without having agreed to? */
+function mayClash(role: Role, other: Role): boolean {
+  const [one, two] = [role, other].map(({ output, sharesOutput, isolation }) =>
+    sharesOutput || isolation === 'folder' ? undefined : output,
+  );
+  if (one === undefined || two === undefined) return false;
+  return isInside(one, two) || isInside(two, one);
 }
 
 async function bestReady(

@@ -11,11 +11,14 @@ import { crashPoint } from './crash-point.ts';
 import { withoutSignature } from './thread.ts';
 import type { Worker } from './worker.ts';
 
+/** Whoever tells a queue what is stored for it: the worker, or a command. */
+export type Teller = Pick<Worker, 'store' | 'now' | 'random' | 'log'> & { options: { patience: number } };
+
 /**
  * Sends what is due to one queue. A report that fails waits for its own next time while others go on; after two that
  * fail in a row it is the queue, and the rest is left for later. Throws the last QUEUE_* if any failed.
  */
-export async function deliver(worker: Worker, queue: Queue): Promise<void> {
+export async function deliver(worker: Teller, queue: Queue): Promise<void> {
   let trouble: Error | undefined;
   let inARow = 0;
   for (;;) {
@@ -33,7 +36,7 @@ export async function deliver(worker: Worker, queue: Queue): Promise<void> {
 }
 
 /** Yields what kept the queue from taking it. */
-async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): Promise<Error | undefined> {
+async function deliverOne(worker: Teller, queue: Queue, report: StoredReport): Promise<Error | undefined> {
   try {
     const receipt = await send(worker, queue, report);
     crashPoint('report-sent');
@@ -49,7 +52,7 @@ async function deliverOne(worker: Worker, queue: Queue, report: StoredReport): P
   return undefined;
 }
 
-async function send(worker: Worker, queue: Queue, report: StoredReport): Promise<Receipt> {
+async function send(worker: Teller, queue: Queue, report: StoredReport): Promise<Receipt> {
   const nativeTaskId = await worker.store.read(
     async ({ tasks }) => (await tasks.get(report.taskId))?.nativeId ?? report.taskId,
   );
@@ -65,7 +68,7 @@ async function send(worker: Worker, queue: Queue, report: StoredReport): Promise
 }
 
 /** What was told is also what the mirror shows, so that the next delta is compared with the truth. */
-async function mark(worker: Worker, queue: Queue, report: StoredReport, receipt: Receipt): Promise<void> {
+async function mark(worker: Teller, queue: Queue, report: StoredReport, receipt: Receipt): Promise<void> {
   await worker.store.transaction(async ({ reports, mirror, tasks }) => {
     const now = worker.now();
     const task = await tasks.get(report.taskId);
@@ -96,7 +99,7 @@ async function mark(worker: Worker, queue: Queue, report: StoredReport, receipt:
   });
 }
 
-async function postponeOrDrop(worker: Worker, report: StoredReport, error: unknown): Promise<void> {
+async function postponeOrDrop(worker: Teller, report: StoredReport, error: unknown): Promise<void> {
   const problem = messageOf(error);
   const rejected = error instanceof AppError && error.code === 'QUEUE_REJECTED';
   if (rejected) {

@@ -2,7 +2,9 @@
 import type { Role } from '../roles/role.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task, Turn } from '../store/tasks.ts';
+import { cancel } from './cancel.ts';
 import { again } from './enqueue.ts';
+import { startRule } from './may-start.ts';
 import { roundsUsedUp, textChanged } from './messages.ts';
 import { readComments, signature } from './thread.ts';
 
@@ -45,6 +47,8 @@ export async function heed(
     return undefined;
   }
   const { turn } = reading;
+  const begins = turn.kind === 'decision' && turn.rules.includes(startRule);
+  if (begins && turn.decision === 'reject') return leaveUndone(tables, task, now);
   if (turn.kind === 'decision') {
     for (const rule of turn.rules)
       await tables.grants.decide({
@@ -57,8 +61,17 @@ export async function heed(
       });
   }
   const why = reasonFor(turn);
-  await again(tables, task, role, { turn, why, afresh: false }, now);
+  // An approval to begin is no word in a conversation: there has been none.
+  await again(tables, task, role, { turn: begins ? { kind: 'start' } : turn, why, afresh: false }, now);
   return why;
+}
+
+async function leaveUndone(tables: Tables, task: Task, now: number): Promise<string> {
+  await cancel(tables, task, 'rejected before it began', now);
+  const id = `${task.id}:r${task.round}:rejected:label`;
+  const about = { taskId: task.id, attemptId: null, queue: task.queue };
+  await tables.reports.add({ ...about, id, body: { kind: 'label', label: null } }, now);
+  return 'rejected';
 }
 
 function reasonFor(turn: Turn): string {

@@ -8,6 +8,7 @@ import type { Role } from '../roles/role.ts';
 import { isLive } from '../store/states.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
+import { cancel } from './cancel.ts';
 import { crashPoint } from './crash-point.ts';
 import { decide, ours } from './eligibility.ts';
 import { again, editsFrom, freshTask, fromSnapshot } from './enqueue.ts';
@@ -275,13 +276,6 @@ async function useAnswered(tables: Tables, queue: string, nativeId: string): Pro
     queue,
     thread.slice(0, lastWord + 1).map((comment) => comment.nativeId),
   );
-}
-
-/** Stops a live task for good: its attempt is fenced off, and nothing more is told to the queue. */
-export async function cancel(tables: Tables, task: Task, why: string, now: number): Promise<NewWorkerEvent> {
-  await tables.reports.dropUnsent(task.id, why);
-  await tables.tasks.move(task, 'cancelled', { note: why, availableAt: 0 }, now);
-  return { type: 'task_cancelled', taskId: task.id, title: task.title, why };
 }
 
 /** A task that is to start over must not be running or queued: whatever was under way belongs to the past. */

@@ -8,6 +8,7 @@ import { dispatch } from './dispatch.ts';
 import { watchPauses } from './pauses.ts';
 import { createProgress } from './progress.ts';
 import { openQueueLine, type QueueLine } from './queue-line.ts';
+import { heedBroker } from './heed-broker.ts';
 import { reconcile, takeBack, thisProcess } from './reconcile.ts';
 import { park } from './shutdown.ts';
 import type { Worker } from './worker.ts';
@@ -29,7 +30,7 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
   const guarded = guard(worker, options.mode);
   await worker.store.transaction(({ workers }) => workers.register(thisProcess(worker)));
   const stopHeart = startHeart(worker, bell);
-  const unwatch = worker.store.onRing(bell.ring);
+  const unwatch = listen(worker, bell);
   options.stop.addEventListener('abort', bell.ring);
   try {
     // Before the first look at the queues: the duty to poll them may still be a dead worker's.
@@ -59,6 +60,14 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
     await worker.store.transaction(({ workers }) => workers.remove(worker.id)).catch(() => undefined);
     worker.log({ type: 'worker_stopped' });
   }
+}
+
+/** What wakes the loop before its time: other processes on the store, and brokers that have something for us. */
+function listen(worker: Worker, bell: Bell): () => void {
+  const stops = [worker.store.onRing(bell.ring)];
+  for (const { broker } of worker.queues.values())
+    if (broker) stops.push(broker.onArrival(bell.ring), broker.onCancellation(heedBroker(worker, bell)));
+  return () => stops.forEach((stop) => stop());
 }
 
 /** A store that is locked or a disk that is full passes; a loop that watches says so once and goes on. */

@@ -64,6 +64,19 @@ export function blocked(rules: readonly string[], failure: Failure, ending: Endi
   );
 }
 
+/** A task of a role whose doings cannot be undone asks before it begins. */
+export function mayItStart(failure: Failure, ending: Ending): string {
+  return assemble(
+    [
+      '🙋 May I begin?',
+      said(failure.message, longest.reason),
+      '**To decide**\nThe approval counts for this task as it reads now.',
+    ],
+    { ...ending, denials: [] },
+    'Comment `approve` or `reject`, the word alone on its line.',
+  );
+}
+
 export function failed(
   input: { failure: Failure; attempts: number; history: readonly string[] },
   ending: Ending,

@@ -9,6 +9,7 @@ import { prepare, writeContext, type Places } from '../workspaces/workspace.ts';
 import { leastUsd, type Claim } from './claim.ts';
 import { fieldsOf, missingFields } from './eligibility.ts';
 import { buildContext, buildPrompt, type PromptInput } from './prompt.ts';
+import { mayStart, startRule } from './may-start.ts';
 import type { Worker } from './worker.ts';
 
 /** What the agent was told: comments that have been heard once it has worked, and the text that it worked on. */
@@ -55,7 +56,9 @@ function kindOf(error: AppError): Failure['kind'] {
 }
 
 /** What is known to be wrong before anything is made or started. */
-export function cannotStart({ task, role, budgetUsd }: Claim): Failure | undefined {
+export function cannotStart({ task, role, budgetUsd, grants }: Claim): Failure | undefined {
+  const refusal = mayStart(role, task, grants);
+  if (refusal) return { kind: refusal.code === 'needs_approval' ? 'policy' : 'invalid_input', ...refusal };
   const missing = missingFields(role.requires, task.description);
   if (missing.length > 0) {
     const names = missing.map((name) => `\`${name}: …\``).join(', ');
@@ -134,7 +137,7 @@ export function requestFor(worker: Worker, claim: Claim, places: Places, prompt:
     model: worker.options.model ?? role.model,
     budgetUsd: claim.budgetUsd,
     sessionCostUsd: task.sessionCost,
-    grants: claim.grants,
+    grants: claim.grants.filter((rule) => rule !== startRule),
     workerId: worker.id,
   };
 }

@@ -9,6 +9,7 @@ import { deliver } from './deliver.ts';
 import { openDesks } from './open-desks.ts';
 import { openLead } from './lead.ts';
 import { intake } from './intake.ts';
+import { receive } from './receive.ts';
 import type { Worker } from './worker.ts';
 
 export interface QueueLine {
@@ -101,6 +102,7 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
       const now = readClock();
       if (now < nextPollAt && problem !== undefined) return;
       try {
+        if (queue.broker) await receive(worker, queue.broker);
         if (!(await leads())) {
           // Another worker reads this queue; asking after the duty without a pause would only wear out the store.
           askAgainAt = now + worker.options.pollIntervalMs;

@@ -9,7 +9,7 @@ import { bootId, isAlive, killMarked, processStartTime } from '../agents/process
 import { agentLabels } from '../queues/queue.ts';
 import type { Attempt } from '../store/attempts.ts';
 import type { Tables } from '../store/store.ts';
-import type { Task } from '../store/tasks.ts';
+import { withBroker, type Task } from '../store/tasks.ts';
 import type { WorkerRow } from '../store/workers.ts';
 import { closeAttempt } from './close-attempt.ts';
 import * as say from './messages.ts';
@@ -175,6 +175,9 @@ export async function expireTask(worker: Keeper, tables: Tables, id: string): Pr
   if (task.state === 'running' && (task.workerId === worker.id || now < task.deadlineAt + 60_000))
     return undefined;
   if (task.state !== 'queued' && task.state !== 'waiting') return undefined;
+  // What a broker holds may be running elsewhere, and tells of itself; its silence has to last.
+  const elsewhere = task.availableAt === withBroker;
+  if (elsewhere && now < task.deadlineAt + 5 * 60_000) return undefined;
   const when = new Date(task.deadlineAt).toLocaleString('en-GB', {
     dateStyle: 'medium',
     timeStyle: 'short',
@@ -183,7 +186,8 @@ export async function expireTask(worker: Keeper, tables: Tables, id: string): Pr
     task.failures > 0
       ? `This was to be done by ${when}, and that has passed. It is not tried again: ${task.note ?? ''}`
       : `This was to be done by ${when}, and that has passed before it could start. It was not run.`;
-  await tables.tasks.move(task, 'failed', { note: message, failureKind: 'deadline', availableAt: 0 }, now);
+  const availableAt = elsewhere ? withBroker : 0;
+  await tables.tasks.move(task, 'failed', { note: message, failureKind: 'deadline', availableAt }, now);
   await bury(worker, tables, task, message, 0, 'deadline');
   return task;
 }

@@ -10,7 +10,7 @@ import type { AgentResult } from '../agents/agent.ts';
 import { isRetryable, messageOf } from '../errors.ts';
 import type { Artifact } from '../store/attempts.ts';
 import type { Tables } from '../store/store.ts';
-import type { Task } from '../store/tasks.ts';
+import type { Task, TaskMeta } from '../store/tasks.ts';
 import { checkEvidence, type Evidence } from '../workspaces/evidence.ts';
 import type { Claim } from './claim.ts';
 import { closeAttempt } from './close-attempt.ts';
@@ -19,7 +19,9 @@ import { heed } from './heed.ts';
 import { maxComment } from './messages.ts';
 import type { Ready } from './prepare-attempt.ts';
 import type { Progress } from './progress.ts';
+import { deliverResult } from './publish-result.ts';
 import { settle, type Settlement } from './settle.ts';
+import { tellRequester } from './tell-requester.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
 
@@ -36,7 +38,7 @@ export interface EndedAttempt {
 
 export async function settleAttempt(attempt: EndedAttempt, progress: Progress): Promise<void> {
   const { worker, claim, result } = attempt;
-  const evidence = await gatherEvidence(attempt);
+  const { evidence, result: delivered } = await deliverResult(attempt, await gatherEvidence(attempt));
   const draft = await readDraft(worker, evidence.artifacts);
   progress.stop(claim.task.id);
   const settled = await stored(worker, async (tables) => {
@@ -46,7 +48,7 @@ export async function settleAttempt(attempt: EndedAttempt, progress: Progress): 
       return undefined;
     }
     const settlement = await decideFrom({ ...attempt, evidence, draft }, tables, task);
-    await write({ ...attempt, evidence }, tables, task, settlement);
+    await write({ ...attempt, evidence, delivered }, tables, task, settlement);
     await markHeard(attempt, tables, task, settlement);
     const rested = await tables.tasks.get(task.id);
     if (rested) await heed(tables, rested, claim.role, worker.now());
@@ -121,6 +123,7 @@ async function readDraft(worker: Worker, artifacts: readonly Artifact[]): Promis
 
 interface Ended extends EndedAttempt {
   evidence: Evidence;
+  delivered?: TaskMeta['result'];
 }
 
 async function decideFrom(
@@ -166,7 +169,7 @@ async function write(ended: Ended, tables: Tables, task: Task, settlement: Settl
       availableAt: settlement.availableAt,
       note: settlement.note.slice(0, 1000),
       failureKind: settlement.failure?.kind ?? null,
-      meta: settlement.meta,
+      meta: withResult(settlement, ended.delivered),
       cost: task.cost + cost,
       sessionCost: task.sessionCost + cost,
       sessionUsable: settlement.keepSession,
@@ -174,7 +177,12 @@ async function write(ended: Ended, tables: Tables, task: Task, settlement: Settl
     now,
   );
   await writeReports(ended, tables, settlement, now);
+  await tellRequester(tables, task.id, now);
   await writePauses(ended, tables, settlement, now);
+}
+
+function withResult({ to, meta }: Settlement, result: TaskMeta['result']): TaskMeta {
+  return to === 'completed' && result ? { ...meta, result } : meta;
 }
 
 function attemptEnd(

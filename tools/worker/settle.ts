@@ -12,6 +12,7 @@ import type { Role } from '../roles/role.ts';
 import type { State } from '../store/states.ts';
 import type { Task, TaskMeta } from '../store/tasks.ts';
 import type { Evidence } from '../workspaces/evidence.ts';
+import { startRule } from './may-start.ts';
 import { attemptBackoff, backoff, pauseBackoff } from './backoff.ts';
 import * as say from './messages.ts';
 
@@ -99,7 +100,7 @@ function settleFailure(input: SettleInput, failure: Failure): Settlement {
     case 'setup':
       return park(input, failure);
     case 'policy':
-      return refusedTools(input, failure);
+      return failure.code === 'needs_approval' ? askToStart(input, failure) : refusedTools(input, failure);
     case 'deadline':
       return dead(input, failure);
     case 'budget':
@@ -170,6 +171,17 @@ function park(input: SettleInput, failure: Failure): Settlement {
 /** What a person cannot see whole, or not as it is, cannot be put up for approval. */
 function canBeShown(rule: string): boolean {
   return rule.length <= 450 && printable(rule) === rule;
+}
+
+/** What cannot be undone begins only after a person's word. */
+function askToStart(input: SettleInput, failure: Failure): Settlement {
+  return ending(input, 'input_required', {
+    result: 'needs_input',
+    failure,
+    note: failure.message,
+    comment: say.mayItStart(failure, closing(input)),
+    meta: { ...input.task.meta, asked: [startRule], askedHash: input.toldHash },
+  });
 }
 
 function refusedTools(input: SettleInput, failure: Failure): Settlement {

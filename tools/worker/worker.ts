@@ -1,4 +1,5 @@
 /** What every part of the worker is handed: the ports it may use and the options of this run. */
+import type { ArtifactStore } from '../artifacts/artifacts.ts';
 import type { Agent } from '../agents/agent.ts';
 import type { Queue } from '../queues/queue.ts';
 import type { Lane, Role } from '../roles/role.ts';
@@ -29,6 +30,8 @@ export interface Worker {
   queues: Map<string, Queue>;
   agent: Agent;
   workspace: Workspace;
+  /** Where delegated tasks' contexts, results and artifacts lie. */
+  artifacts: () => Promise<ArtifactStore>;
   /** Every role there is, as of now: whose desk a task lies on does not depend on who serves it. */
   knownRoles: () => Role[];
   /** The roles this worker serves, as of now. */

@@ -77,7 +77,7 @@ describe('a dead Todoist', () => {
     office.todoist.fault({ kind: 503, times: 1000 });
     const program = office.workerProgram(['--project', 'LinkedIn Writer']);
     const { exitCode, stdout, stderr } = await program.ended;
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(75);
     const errors = stderr.trim().split('\n');
     expect(errors).toHaveLength(1);
     expect(JSON.parse(errors[0] ?? '')).toMatchObject({ error: { code: 'QUEUE_UNAVAILABLE' } });
@@ -93,7 +93,7 @@ describe('a dead Todoist', () => {
     office.todoist.fault({ kind: 'reset-before', times: 1000 });
     office.release('go');
     const { exitCode, stderr } = await first.ended;
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(75);
     expect(stderr).toContain('could not be delivered');
     office.todoist.clearFaults();
     expect((await office.workerProgram([]).ended).exitCode).toBe(0);

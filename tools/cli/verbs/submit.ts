@@ -1,71 +1,128 @@
-/** `agentq submit`: a task for a role, into the local queue. With a key, submitting twice is one task. */
-import { createHash, randomUUID } from 'node:crypto';
+/**
+ * `agentq submit`: a task for a role. It is in the store before the command ends; where a broker is used it is handed
+ * over at once, or by the next command that reaches the broker. With a key, submitting twice is one task.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { basename } from 'node:path';
-import { AppError, messageOf } from '../../errors.ts';
+import { attemptMarker } from '../../agents/agent.ts';
+import { AppError, isRetryable, messageOf } from '../../errors.ts';
 import { localQueueName } from '../../queues/local.ts';
-import { parseDuration } from '../../roles/duration.ts';
+import { brokerQueueName } from '../../queues/queue.ts';
 import { openRoles } from '../../roles/watch-roles.ts';
 import type { Role } from '../../roles/role.ts';
-import type { Task } from '../../store/tasks.ts';
-import { contentHash, freshTask } from '../../worker/enqueue.ts';
-import { print, printJson, withStore, type Output } from '../session.ts';
+import { withBroker, type Task } from '../../store/tasks.ts';
+import { delegatedTask, maxDepth } from '../../worker/delegated.ts';
+import { acceptedBy, accepts } from '../../worker/may-start.ts';
+import { compose, type Asker } from '../compose.ts';
+import { refuseSecrets } from '../secrets.ts';
+import { print, printJson, withStore, type Output, type Session } from '../session.ts';
 import { taskJson } from '../task-view.ts';
 
 export interface SubmitOptions extends Output {
   to: string;
+  from?: string;
+  type: string;
   file?: string;
   instructions?: string;
   priority: string;
+  format?: string;
+  expect?: string[];
   key?: string;
   ttl?: string;
   budget?: string;
 }
 
 const maxContext = 1_000_000;
+const maxMessage = 64 * 1024;
 
 export async function submit(title: string | undefined, options: SubmitOptions): Promise<void> {
   await withStore({ create: true }, async (session) => {
-    const role = roleNamed(session.settings, options.to);
+    const { settings, store, now } = session;
     const context = options.file === undefined ? undefined : readContext(options.file);
-    const text = titleOf(title, options, context?.text);
-    const description = [options.instructions, context?.text]
-      .filter((part) => part !== undefined)
-      .join('\n\n');
-    const ttlMs = durationOf(options.ttl);
-    const id = `task-${randomUUID()}`;
-    const task = freshTask(
-      {
-        id,
-        queue: localQueueName,
-        nativeId: id,
-        role,
-        title: text,
-        description,
-        priority: priorityOf(options.priority),
-        // What was submitted first comes first.
-        position: session.now,
-        deadlineAt: ttlMs === undefined ? undefined : session.now + ttlMs,
-        submitKey: options.key,
-        meta: {
-          submittedBy: `${userInfo().username} (agentq)`,
-          ...(context ? { context: { name: context.name, sha256: context.sha256 } } : {}),
-          ...(options.budget === undefined ? {} : { budgetUsd: dollarsOf(options.budget) }),
+    if (![title, options.instructions, context?.text].some((text) => text?.trim()))
+      throw new AppError('BAD_USAGE', 'expected a title, --instructions or a --file that is not empty', {
+        hints: ['agentq submit "Why queues beat chat" --to linkedin-writer'],
+      });
+    const asker = await askerOf(session, options.from);
+    const role = roleFor(session, options.to);
+    if (role !== undefined && !accepts(role, asker.from))
+      throw new AppError(
+        'BAD_INPUT',
+        `${role.name} takes no tasks from ${asker.from}, only from ${acceptedBy(role)}`,
+        { hints: [`accepts_from in ${role.file} says who may delegate to it`] },
+      );
+    const envelope = compose({ title, options, asker, now });
+    refuseSecrets(JSON.stringify(envelope), settings.env, 'the task');
+    if (context) {
+      refuseSecrets(context.text, settings.env, `the file ${options.file}`);
+      const { storeContext } = await import('../../artifacts/submit-context.ts');
+      const kept = await storeContext(await session.artifacts(), envelope.task_id, context.bytes);
+      envelope.context_ref = kept.ref;
+      envelope.context_provenance = { by: submitter(asker), at: envelope.created_at, sha256: kept.sha256 };
+    }
+    const size = Buffer.byteLength(JSON.stringify(envelope));
+    if (size > maxMessage)
+      throw new AppError(
+        'BAD_INPUT',
+        `expected a message of at most 64 KiB, got: ${size} bytes in instructions`,
+        {
+          hints: ['write the details into a file: --file tasks/details.md'],
         },
+      );
+    const task = delegatedTask(
+      {
+        envelope,
+        context: context?.text,
+        queue: settings.amqpUrl === undefined ? localQueueName : brokerQueueName,
+        role: role ?? { name: options.to, deadlineMs: undefined },
+        availableAt: settings.amqpUrl === undefined ? 0 : withBroker,
+        submittedBy: submitter(asker),
       },
-      session.now,
+      now,
     );
-    const known = await session.store.transaction(async ({ tasks }) => {
-      const earlier = options.key === undefined ? undefined : await tasks.bySubmitKey(options.key);
-      if (earlier) return earlier;
-      await tasks.insert(task, session.now);
-      return undefined;
-    });
+    const known = await insert(session, task);
     if (known) assertSame(known, task, options.key ?? '');
-    session.store.ring();
+    store.ring();
+    await handOver(session);
     answer(known ?? task, known !== undefined, options);
   });
+}
+
+/** An agent asks in its role's name, for the task it works on; nobody else can. */
+async function askerOf(session: Session, wanted: string | undefined): Promise<Asker> {
+  if (process.env[attemptMarker] === undefined) {
+    if (wanted === undefined || /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(wanted))
+      return { from: wanted ?? 'coordinator', parentId: undefined, depth: 0 };
+    throw new AppError(
+      'BAD_USAGE',
+      `expected --from to be lower-case letters, digits and hyphens, got: "${wanted}"`,
+    );
+  }
+  const id = process.env['AGENT_TASK_ID'] ?? '';
+  const parent = await session.store.read(({ tasks }) => tasks.get(id));
+  if (!parent) throw new AppError('NOT_FOUND', `expected the task that this agent works on, got: "${id}"`);
+  if (wanted !== undefined && wanted !== parent.role)
+    throw new AppError('BAD_USAGE', `an agent delegates as ${parent.role}, got: --from ${wanted}`);
+  const depth = (parent.meta.depth ?? 0) + 1;
+  if (depth > maxDepth)
+    throw new AppError('CONFLICT', `this task is already ${maxDepth} delegations deep; do the work here`);
+  return { from: parent.role, parentId: parent.id, depth };
+}
+
+function submitter(asker: Asker): string {
+  return asker.parentId === undefined
+    ? `${userInfo().username} (agentq)`
+    : `${asker.from} (${asker.parentId})`;
+}
+
+/** Where a broker is used, the role may be known on other machines alone. */
+function roleFor(session: Session, name: string): Role | undefined {
+  try {
+    return roleNamed(session.settings, name);
+  } catch (error) {
+    if (session.settings.amqpUrl !== undefined && /^[a-z0-9][a-z0-9-]{0,62}$/.test(name)) return undefined;
+    throw error;
+  }
 }
 
 export function roleNamed(settings: { root: string; workspace: string }, name: string): Role {
@@ -87,10 +144,48 @@ export function roleNamed(settings: { root: string; workspace: string }, name: s
   });
 }
 
+/** Yields the task that has the key already. */
+async function insert({ store, now }: Session, task: Task): Promise<Task | undefined> {
+  return store.transaction(async ({ tasks, reports, settings }) => {
+    const earlier =
+      task.submitKey === null
+        ? undefined
+        : ((await tasks.bySubmitKey(task.submitKey)) ?? (await tasks.get(task.id)));
+    if (earlier) return earlier;
+    await tasks.insert(task, now);
+    const { envelope } = task.meta;
+    if (task.queue !== brokerQueueName || envelope === undefined) return undefined;
+    const known = JSON.parse((await settings.get('coordinators')) ?? '[]') as string[];
+    if (!known.includes(envelope.from))
+      await settings.set('coordinators', JSON.stringify([...known, envelope.from]));
+    await reports.add(
+      {
+        id: `${task.id}:task`,
+        taskId: task.id,
+        attemptId: null,
+        queue: task.queue,
+        body: { kind: 'task', envelope },
+      },
+      now,
+    );
+    return undefined;
+  });
+}
+
+/** A broker that is away takes the task later; it is in the store. */
+async function handOver(session: Session): Promise<void> {
+  try {
+    await session.sync();
+  } catch (error) {
+    if (!isRetryable(error)) throw error;
+    process.stderr.write(
+      `! the broker has not got it yet (${messageOf(error)}); the next agentq hands it over\n`,
+    );
+  }
+}
+
 function assertSame(known: Task, wanted: Task, key: string): void {
-  const same =
-    known.contentHash === contentHash(wanted.title, wanted.description) && known.role === wanted.role;
-  if (same) return;
+  if (known.contentHash === wanted.contentHash && known.role === wanted.role) return;
   throw new AppError(
     'CONFLICT',
     `the key "${key}" already belongs to ${known.id}, which has another content`,
@@ -111,50 +206,16 @@ function answer(task: Task, deduplicated: boolean, options: Output): void {
     );
 }
 
-function readContext(path: string): { name: string; text: string; sha256: string } {
+function readContext(path: string): { text: string; bytes: Buffer } {
   try {
     if (!statSync(path).isFile()) throw new Error('it is not a file');
     const bytes = readFileSync(path);
     if (bytes.length > maxContext)
       throw new Error(`it has ${bytes.length} bytes, at most ${maxContext} are taken`);
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return { name: basename(path), text, sha256: createHash('sha256').update(bytes).digest('hex') };
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), bytes };
   } catch (error) {
     throw new AppError('BAD_INPUT', `the context file cannot be used: ${path} (${messageOf(error)})`, {
       hints: ['give --file a text file in UTF-8'],
     });
   }
-}
-
-/** The title, or what stands in for one: the first line of the instructions or of the file. */
-function titleOf(title: string | undefined, options: SubmitOptions, context: string | undefined): string {
-  const text = (title ?? options.instructions ?? context ?? '')
-    .split('\n')
-    .map((line) => line.replace(/^#+\s*/, '').trim())
-    .find((line) => line !== '');
-  if (text !== undefined) return text.slice(0, 500);
-  throw new AppError('BAD_USAGE', 'expected a title, --instructions or a --file that is not empty', {
-    hints: ['agentq submit "Why queues beat chat" --to linkedin-writer'],
-  });
-}
-
-function priorityOf(text: string): number {
-  const match = /^p([1-4])$/.exec(text);
-  if (match) return Number(match[1]);
-  throw new AppError('BAD_USAGE', `expected --priority p1, p2, p3 or p4, got: "${text}"`, {
-    hints: ['p1 is the most urgent'],
-  });
-}
-
-function durationOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = parseDuration(text);
-  if (ms !== undefined && ms > 0) return ms;
-  throw new AppError('BAD_USAGE', `expected --ttl like 90s, 15m or 24h, got: "${text}"`);
-}
-
-function dollarsOf(text: string): number {
-  const usd = Number(text);
-  if (usd > 0) return usd;
-  throw new AppError('BAD_USAGE', `expected --budget in US dollars, got: "${text}"`);
 }

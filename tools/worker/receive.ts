@@ -1,0 +1,158 @@
+/**
+ * Taking tasks from a broker: as many as there are free slots, into the store first. Where others share the store the
+ * delivery is acknowledged at once, for any of them can go on with it; otherwise it is held until the task has come to
+ * rest and its completion is sent, so that the task outlives this machine. A message that comes twice is one task.
+ */
+import { AppError, hasCode, messageOf } from '../errors.ts';
+import { brokerQueueName, type Broker, type Delivery } from '../queues/queue.ts';
+import type { TaskEnvelope } from '../queues/envelope.ts';
+import type { Role } from '../roles/role.ts';
+import { isLive } from '../store/states.ts';
+import type { Tables } from '../store/store.ts';
+import { withBroker, type Task } from '../store/tasks.ts';
+import { cancel } from './cancel.ts';
+import { delegatedTask } from './delegated.ts';
+import { again } from './enqueue.ts';
+import { accepts, acceptedBy } from './may-start.ts';
+import { finishedBefore } from './finished-before.ts';
+import { tellRequester } from './tell-requester.ts';
+import type { Worker } from './worker.ts';
+
+/** Bytes of a context file. */
+const maxContext = 1_000_000;
+
+/** One look at the broker. Throws QUEUE_* when it cannot be reached, ARTIFACTS_* and STORE_* as they come. */
+export async function receive(worker: Worker, broker: Broker): Promise<void> {
+  await letGo(worker, broker);
+  for (const role of worker.roles()) {
+    const free = await freeSlots(worker, role);
+    if (free <= 0) continue;
+    for (const delivery of await broker.take(role.name, free)) await takeIn(worker, role, delivery);
+  }
+}
+
+/** Deliveries whose task is at rest, and whose asker knows, are needed no more. */
+async function letGo(worker: Worker, broker: Broker): Promise<void> {
+  for (const id of broker.held()) {
+    const over = await worker.store.read(async ({ tasks, reports }) => {
+      const task = await tasks.get(id);
+      return task !== undefined && !isBusy(task) && (await reports.pendingFor(id)).length === 0;
+    });
+    if (over) await broker.release(id);
+  }
+}
+
+function isBusy(task: Task): boolean {
+  return isLive(task.state) && task.state !== 'input_required';
+}
+
+/** Slots of the role's lane that neither a run nor a task already taken fills. */
+async function freeSlots(worker: Worker, role: Role): Promise<number> {
+  const lanes = new Map(worker.knownRoles().map((known) => [known.name, known.lane]));
+  const waiting = await worker.store.read(({ tasks }) => tasks.handedOver());
+  const taken = waiting.filter((each) => lanes.get(each.role) === role.lane);
+  const running = [...worker.running.values()].filter((run) => run.role.lane === role.lane).length;
+  return worker.options.lanes[role.lane] - running - taken.reduce((sum, { count }) => sum + count, 0);
+}
+
+async function takeIn(worker: Worker, role: Role, delivery: Delivery): Promise<void> {
+  let envelope: TaskEnvelope;
+  try {
+    envelope = await read(delivery, role);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    worker.log({ type: 'warning', text: `a message for ${role.name} is none: ${error.message}`, hints: [] });
+    await delivery.bury(error.message);
+    return;
+  }
+  try {
+    await store(worker, role, envelope);
+  } catch (error) {
+    await delivery.giveBack();
+    throw error;
+  }
+  if (worker.store.shared) await delivery.accept();
+  else delivery.holdFor(envelope.task_id);
+}
+
+async function read(delivery: Delivery, role: Role): Promise<TaskEnvelope> {
+  const { parseTask } = await import('../queues/envelope.ts');
+  const envelope = parseTask(delivery.body);
+  if (envelope.to === role.name) return envelope;
+  throw new AppError('BAD_INPUT', `expected a task for ${role.name}, got one for ${envelope.to}`);
+}
+
+async function store(worker: Worker, role: Role, envelope: TaskEnvelope): Promise<void> {
+  const context = await contextOf(worker, envelope);
+  const before = await finishedBefore(await worker.artifacts(), envelope);
+  const task = delegatedTask(
+    {
+      envelope,
+      context: context.text,
+      queue: brokerQueueName,
+      role,
+      availableAt: 0,
+      submittedBy: envelope.context_provenance?.by ?? `${envelope.from} (${brokerQueueName})`,
+    },
+    worker.now(),
+  );
+  const why = accepts(role, envelope.from)
+    ? context.problem
+    : `${role.name} takes no tasks from ${envelope.from}; it accepts them from ${acceptedBy(role)}.`;
+  await worker.store.transaction(async (tables) => {
+    const now = worker.now();
+    const known = await tables.tasks.get(task.id);
+    if (known) return takeUp(tables, known, envelope, role, now);
+    await tables.tasks.insert(task, now);
+    if (before === 'cancelled') await cancel(tables, task, 'it was cancelled before it came here', now);
+    else if (before !== undefined) await before.record(tables, task, now);
+    else if (why !== undefined) await refuse(tables, task, why, now);
+    return undefined;
+  });
+  if (before === undefined && why === undefined)
+    worker.log({ type: 'task_queued', taskId: task.id, role: role.name, title: task.title, why: 'new' });
+}
+
+/** The context as it was when it was submitted, or why it cannot be used. */
+async function contextOf(
+  worker: Worker,
+  envelope: TaskEnvelope,
+): Promise<{ text: string | undefined; problem: string | undefined }> {
+  if (envelope.context_ref === undefined) return { text: undefined, problem: undefined };
+  const { readContext } = await import('../artifacts/submit-context.ts');
+  try {
+    const sha256 = envelope.context_provenance?.sha256;
+    const text = await readContext(await worker.artifacts(), envelope.context_ref, sha256, maxContext);
+    return { text, problem: undefined };
+  } catch (error) {
+    if (!hasCode(error, 'BAD_INPUT')) throw error;
+    return { text: undefined, problem: `The context cannot be used: ${messageOf(error)}` };
+  }
+}
+
+/** A message about a task that the store knows: our own, handed over; the same again; or a dead letter put back. */
+async function takeUp(
+  tables: Tables,
+  known: Task,
+  envelope: TaskEnvelope,
+  role: Role,
+  now: number,
+): Promise<void> {
+  if (known.state === 'queued' && known.availableAt === withBroker)
+    return tables.tasks.patch(known.id, { availableAt: 0, role: role.name }, now);
+  const redriven = (envelope.redrive ?? 0) > (known.meta.envelope?.redrive ?? 0);
+  if (isBusy(known) || !redriven) return undefined;
+  const meta = { ...known.meta, envelope };
+  return again(
+    tables,
+    { ...known, meta },
+    role,
+    { turn: { kind: 'start' }, why: 'put back', afresh: true },
+    now,
+  );
+}
+
+async function refuse(tables: Tables, task: Task, why: string, now: number): Promise<void> {
+  await tables.tasks.move(task, 'failed', { note: why, failureKind: 'invalid_input' }, now);
+  await tellRequester(tables, task.id, now);
+}

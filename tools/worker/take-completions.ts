@@ -1,0 +1,84 @@
+/**
+ * The asker's side of a broker: completions into the store, so that `agentq status` and `result` find them there. Each
+ * counts once; a task that this store has worked on itself is not changed by what it said about it.
+ */
+import { randomUUID } from 'node:crypto';
+import type { CompletionEnvelope } from '../queues/envelope.ts';
+import type { Tables } from '../store/store.ts';
+import { withBroker, type Task, type TaskPatch } from '../store/tasks.ts';
+
+/** `unknown`: it is about a task that another store has delegated. */
+export async function applyCompletion(
+  tables: Tables,
+  completion: CompletionEnvelope,
+  now: number,
+): Promise<'applied' | 'known' | 'unknown'> {
+  const task = await tables.tasks.get(completion.task_id);
+  if (!task) return 'unknown';
+  if (task.availableAt !== withBroker || task.state === 'cancelled') return 'known';
+  if (task.state === completion.status) return 'known';
+  const queued = await toQueued(tables, task, now);
+  const { status, summary } = completion;
+  const note = summary.slice(0, 1000);
+  if (status === 'completed') await finish(tables, queued, completion, now);
+  // The question is answered where the task runs; the broker still has it.
+  else if (status === 'input_required')
+    await tables.tasks.move(queued, status, { note, availableAt: withBroker }, now);
+  else await tables.tasks.move(queued, status, { note, availableAt: 0, ...why(status) }, now);
+  return 'applied';
+}
+
+function why(status: 'failed' | 'cancelled'): TaskPatch {
+  return status === 'failed' ? { failureKind: 'agent' } : {};
+}
+
+async function toQueued(tables: Tables, task: Task, now: number): Promise<Task> {
+  if (task.state === 'queued') return task;
+  const patch = { availableAt: withBroker, failureKind: null, note: null };
+  await tables.tasks.move(task, 'queued', patch, now);
+  return { ...task, ...patch, state: 'queued' };
+}
+
+/** The run on the other machine becomes an attempt here, so that the history is whole. */
+async function finish(
+  tables: Tables,
+  task: Task,
+  completion: CompletionEnvelope,
+  now: number,
+): Promise<void> {
+  const attemptId = randomUUID();
+  const workerId = `elsewhere:${completion.from}`;
+  const { result_ref: ref, manifest_sha256: manifestSha256, summary } = completion;
+  await tables.attempts.start({
+    id: attemptId,
+    taskId: task.id,
+    round: task.round,
+    workerId,
+    agent: 'elsewhere',
+    sessionId: attemptId,
+    resumed: false,
+    budget: null,
+    startedAt: now,
+  });
+  await tables.tasks.move(task, 'running', { attemptId, workerId, availableAt: 0 }, now);
+  await tables.attempts.finish(attemptId, {
+    result: 'done',
+    failureKind: null,
+    failureCode: null,
+    message: summary.slice(0, 4000),
+    spent: false,
+    cost: 0,
+    turns: null,
+    denials: [],
+    artifacts: [],
+    endedAt: now,
+  });
+  const result =
+    ref === undefined || manifestSha256 === undefined ? undefined : { ref, manifestSha256, summary };
+  await tables.tasks.move(
+    { ...task, state: 'running', attemptId },
+    'completed',
+    { note: summary.slice(0, 1000), meta: { ...task.meta, ...(result ? { result } : {}) } },
+    now,
+  );
+}
