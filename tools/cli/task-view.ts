@@ -3,7 +3,7 @@ import type { Attempt } from '../store/attempts.ts';
 import type { TaskEvent } from '../store/events.ts';
 import type { Comment } from '../store/mirror.ts';
 import type { StoredReport } from '../store/reports.ts';
-import { noDue, type Task } from '../store/tasks.ts';
+import { noDue, withBroker, type Task } from '../store/tasks.ts';
 import { duration, size } from '../worker/messages.ts';
 import { withoutSignature } from '../worker/thread.ts';
 import { shown } from './render-worker.ts';
@@ -25,7 +25,7 @@ export function taskJson(task: Task): Record<string, unknown> {
     cost_usd: task.cost,
     due_at: task.dueAt === noDue ? null : iso(task.dueAt),
     deadline_at: iso(task.deadlineAt),
-    available_at: task.availableAt === 0 ? null : iso(task.availableAt),
+    available_at: [0, withBroker].includes(task.availableAt) ? null : iso(task.availableAt),
     created_at: iso(task.createdAt),
     updated_at: iso(task.updatedAt),
     asked: task.meta.asked ?? [],
@@ -113,7 +113,8 @@ export function detailLines({ task, attempts, events, thread, now }: TaskDetail)
     `  ${task.id}  ${task.state}  ${task.role}  p${task.priority}  $${task.cost.toFixed(2)}`,
   ];
   if (task.note !== null) lines.push(`  ${shown(task.note, 300)}`);
-  if (task.availableAt > now) lines.push(`  next attempt in ${duration(task.availableAt - now)}`);
+  if (task.availableAt === withBroker) lines.push('  the broker has it');
+  else if (task.availableAt > now) lines.push(`  next attempt in ${duration(task.availableAt - now)}`);
   if (task.deadlineAt !== null) lines.push(`  latest useful completion: ${iso(task.deadlineAt)}`);
   lines.push('', 'Attempts');
   for (const attempt of attempts) lines.push(...attemptLines(attempt, now));

@@ -1,6 +1,6 @@
 /** One sentence on why a task is not running. Pure. */
 import type { Role } from '../roles/role.ts';
-import type { Task } from '../store/tasks.ts';
+import { withBroker, type Task } from '../store/tasks.ts';
 import type { Pause, WorkerRow } from '../store/workers.ts';
 import { clock, duration } from '../worker/messages.ts';
 
@@ -37,6 +37,8 @@ export function whyNot(situation: Situation): string {
 }
 
 function whyQueued({ task, role, pauses, workers, running, ahead, now }: Situation): string {
+  if (task.availableAt === withBroker)
+    return `The broker has it; the next free worker that serves ${task.role} takes it.`;
   if (task.availableAt > now) {
     const reason =
       task.failures > 0 ? `after a failed attempt (${task.note ?? ''})` : 'because that is when it is due';

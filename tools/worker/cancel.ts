@@ -19,7 +19,8 @@ export async function cancel(tables: Tables, task: Task, why: string, now: numbe
   return { type: 'task_cancelled', taskId: task.id, title: task.title, why };
 }
 
-async function tellWorkers(tables: Tables, task: Task, why: string, now: number): Promise<void> {
+/** All workers of the broker that holds the task are to drop it. */
+export async function tellWorkers(tables: Tables, task: Task, why: string, now: number): Promise<void> {
   await tables.reports.add(
     {
       id: `${task.id}:r${task.round}:cancellation`,

@@ -17,11 +17,11 @@ import { agentLabels, type AgentLabel } from '../queues/queue.ts';
 import type { Role } from '../roles/role.ts';
 import type { Store, Tables } from '../store/store.ts';
 import { withBroker, type Task } from '../store/tasks.ts';
+import { tellWorkers } from './cancel.ts';
 import { begin, holder, lost, orThrow, shellQueues, whyNotNow, type Held } from './from-shell.ts';
 import * as say from './messages.ts';
 import { tellRequester } from './tell-requester.ts';
 import { signature } from './thread.ts';
-import { markWithdrawn, withdraw } from './withdraw.ts';
 
 /** Bytes of the file that is the result. */
 export const maxResultFile = 10_000_000;
@@ -59,7 +59,6 @@ export async function complete(
   let outcome: Task | AppError;
   try {
     const published = await publish(artifacts, taken, { result, files, role: completion.role.name });
-    if (isWithBroker(taken.before)) await markWithdrawn(artifacts, taken.task.id, elsewhere, store.now());
     outcome = await store.transaction((tables) => finish(tables, store, taken, { ...published, summary }));
   } catch (error) {
     await store.transaction((tables) => giveUp(tables, taken, store.now(), messageOf(error)));
@@ -204,7 +203,8 @@ async function finish(
     },
     now,
   );
-  if (isWithBroker(taken.before)) await withdraw(tables, held.task, elsewhere, now);
+  if (isWithBroker(taken.before)) await tables.reports.dropUnsent(held.task.id, elsewhere);
+  if (isWithBroker(taken.before)) await tellWorkers(tables, held.task, elsewhere, now);
   const text = say.done({ status: 'done', summary, artifacts: [] }, closing(held, files, now));
   await report(tables, store, held, { text, label: agentLabels.completed }, now);
   return (await tables.tasks.get(held.task.id)) ?? held.task;
@@ -262,7 +262,8 @@ export async function fail(
       const held = await holdOrBegin(tables, task, ending, publishMs, now);
       if (held instanceof AppError) return held;
       const withdrawn = task !== undefined && isWithBroker(task);
-      if (withdrawn) await withdraw(tables, task, reason, now);
+      if (withdrawn) await tables.reports.dropUnsent(task.id, reason);
+      if (withdrawn) await tellWorkers(tables, task, reason, now);
       await bury(tables, store, held, reason, now);
       return { task: (await tables.tasks.get(held.task.id)) ?? held.task, repeated: false, withdrawn };
     }),

@@ -1,16 +1,18 @@
 /** `agentq cancel`, `answer` and `redrive`: what a human says to a task. The same acts as in Todoist. */
 import { randomUUID } from 'node:crypto';
-import { attemptMarker } from '../../agents/agent.ts';
 import { AppError } from '../../errors.ts';
 import { openRoles } from '../../roles/watch-roles.ts';
 import { isLive } from '../../store/states.ts';
-import type { Task } from '../../store/tasks.ts';
+import { withBroker, type Task } from '../../store/tasks.ts';
 import { again, contentHash } from '../../worker/enqueue.ts';
 import { heed } from '../../worker/heed.ts';
-import { cancel as cancelTask } from '../../worker/intake.ts';
+import { cancel as cancelTask } from '../../worker/cancel.ts';
 import { signature } from '../../worker/thread.ts';
+import { markWithdrawn } from '../../worker/withdraw.ts';
+import { isAgent } from '../agents-may.ts';
 import { findTask, print, printJson, withStore, type Output, type Session } from '../session.ts';
 import { taskJson } from '../task-view.ts';
+import { handOver } from './submit.ts';
 
 export async function cancel(ref: string, options: Output & { reason?: string }): Promise<void> {
   await withStore({ create: false }, async (session) => {
@@ -18,7 +20,8 @@ export async function cancel(ref: string, options: Output & { reason?: string })
     const why = options.reason ?? 'cancelled with agentq';
     const changed = await session.store.transaction(async (tables) => {
       const task = await mustGet(tables.tasks.get(id), id);
-      if (!isLive(task.state)) return false;
+      if (!isLive(task.state)) return undefined;
+      assertOurs(task);
       await cancelTask(tables, task, why, session.now);
       await tables.reports.add(
         {
@@ -40,16 +43,24 @@ export async function cancel(ref: string, options: Output & { reason?: string })
         },
         session.now,
       );
-      return true;
+      return task;
     });
     session.store.ring();
     await tell(session, id, changed ? 'cancelled' : 'not changed: it had already ended', options);
+    if (changed?.availableAt === withBroker)
+      await markWithdrawn(await session.artifacts(), id, why, session.now);
+    if (changed) await handOver(session);
   });
+}
+
+/** An agent may stop what it has asked for, and nothing else. */
+function assertOurs(task: Task): void {
+  if (!isAgent() || task.parentId === process.env['AGENT_TASK_ID']) return;
+  throw new AppError('BAD_USAGE', `an agent can cancel only tasks that it has submitted, got: ${task.id}`);
 }
 
 /** An answer, a follow-up, `approve` or `reject`. Recorded once; the first answer to a question wins. */
 export async function answer(ref: string, text: string, options: Output): Promise<void> {
-  refuseAgents('answer');
   if (text.trim() === '') throw new AppError('BAD_USAGE', 'expected an answer, got an empty text');
   await withStore({ create: false }, async (session) => {
     const { id } = await findTask(session, ref);
@@ -123,14 +134,6 @@ export async function redrive(ref: string, options: Output & { edit?: string }):
     });
     session.store.ring();
     await tell(session, id, 'queued again', options);
-  });
-}
-
-/** An approval counts only from a human's channel: an agent's shell is not one. */
-function refuseAgents(verb: string): void {
-  if (process.env[attemptMarker] === undefined) return;
-  throw new AppError('BAD_USAGE', `agentq ${verb} is for people; an agent cannot use it`, {
-    hints: ['return needs_input or needs_review instead'],
   });
 }
 

@@ -17,6 +17,8 @@ import {
 export interface ListOptions extends Output {
   state?: string[];
   role?: string;
+  parent?: string;
+  from?: string;
   limit: string;
 }
 
@@ -25,12 +27,16 @@ export async function list(options: ListOptions): Promise<void> {
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1)
     throw new AppError('BAD_USAGE', `expected --limit to be a whole number from 1, got: "${options.limit}"`);
-  await withStore({ create: false }, async ({ store, now }) => {
+  await withStore({ create: false, sync: true }, async (session) => {
+    const { store, now } = session;
+    const parent = options.parent === undefined ? undefined : await findTask(session, options.parent);
     const found = await store.read(({ tasks }) =>
       tasks.list({
         limit,
         ...(wanted ? { states: wanted } : {}),
         ...(options.role === undefined ? {} : { role: options.role }),
+        ...(parent === undefined ? {} : { parentId: parent.id }),
+        ...(options.from === undefined ? {} : { from: options.from }),
       }),
     );
     if (options.json) printJson({ tasks: found.map(taskJson) });
@@ -46,7 +52,7 @@ function stateOf(text: string): State {
 }
 
 export async function show(ref: string, options: Output): Promise<void> {
-  await withStore({ create: false }, async (session) => {
+  await withStore({ create: false, sync: true }, async (session) => {
     const task = await findTask(session, ref);
     const { attempts, events, comments, reports } = await session.store.read(async (tables) => ({
       attempts: await tables.attempts.list(task.id),

@@ -173,7 +173,7 @@ async function insert({ store, now }: Session, task: Task): Promise<Task | undef
 }
 
 /** A broker that is away takes the task later; it is in the store. */
-async function handOver(session: Session): Promise<void> {
+export async function handOver(session: Session): Promise<void> {
   try {
     await session.sync();
   } catch (error) {
