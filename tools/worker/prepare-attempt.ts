@@ -33,7 +33,8 @@ export async function prepareAttempt(worker: Worker, claim: Claim): Promise<Read
   if (failure) return { failure };
   try {
     const branch = fieldsOf(claim.task.description).get('branch');
-    const where = { taskId: claim.task.id, attemptId: claim.attemptId, role, branch };
+    const hasContext = claim.task.meta.envelope?.context_ref !== undefined;
+    const where = { taskId: claim.task.id, attemptId: claim.attemptId, role, branch, hasContext };
     const places = await prepare(worker.workspace, where);
     const input = await gather(worker, claim, places.diff);
     writeContext(places.contextFile, `${buildContext(input)}\n`);

@@ -50,6 +50,8 @@ export function isInside(parent: string, path: string): boolean {
 
 export interface PlaceRequest {
   taskId: string;
+  /** A context file was submitted with the task. */
+  hasContext?: boolean;
   attemptId: string;
   role: Role;
   /** `Branch: …` of the task's description, for worktrees. */
@@ -61,7 +63,7 @@ export async function prepare(workspace: Workspace, request: PlaceRequest): Prom
   const { role } = request;
   const attemptDir = join(workspace.dataDir, 'attempts', safeName(request.attemptId));
   const outputDir = outputFolder(role, request.taskId);
-  const contextFile = contextFileOf(workspace, request.taskId);
+  const contextFile = contextFileOf(workspace, request.taskId, request.hasContext);
   const scratch = join(workspace.dataDir, 'scratch', safeName(request.taskId));
   const commandsDir = inWorkspace(() => {
     mkdirSync(attemptDir, { recursive: true, mode: 0o700 });
@@ -94,7 +96,7 @@ export function plannedPlaces(workspace: Workspace, request: PlaceRequest): Plac
   return {
     attemptDir: join(workspace.dataDir, 'attempts', safeName(request.attemptId)),
     commandsDir: undefined,
-    contextFile: contextFileOf(workspace, request.taskId),
+    contextFile: contextFileOf(workspace, request.taskId, request.hasContext),
     outputDir,
     cwd:
       request.role.isolation === 'worktree'
@@ -109,8 +111,9 @@ export function outputFolder(role: Role, taskId: string): string | undefined {
   return role.isolation === 'folder' ? join(role.output, safeName(taskId)) : role.output;
 }
 
-export function contextFileOf(workspace: Workspace, taskId: string): string {
-  return join(workspace.root, 'tasks', `${safeName(taskId)}.md`);
+/** `submitted`: a context of its own lies at `tasks/<id>.md` and stays as it was submitted. */
+export function contextFileOf(workspace: Workspace, taskId: string, submitted = false): string {
+  return join(workspace.root, 'tasks', `${safeName(taskId)}${submitted ? '.as-told' : ''}.md`);
 }
 
 /** The context exactly as the agent gets it, for whoever wants to look. */
