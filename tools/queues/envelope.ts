@@ -83,6 +83,8 @@ export const completionSchema = z.looseObject({
   manifest_sha256: sha256.optional(),
   summary: z.string(),
   attempt: z.int().min(0).optional(),
+  /** Of the task's envelope. */
+  redrive: z.int().min(0).optional(),
   created_at: time,
 });
 export type CompletionEnvelope = z.infer<typeof completionSchema>;

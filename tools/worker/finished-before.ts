@@ -53,6 +53,7 @@ export async function finishedBefore(
         },
         now,
       );
+      await tables.tasks.patch(taskId, { availableAt: 0 }, now);
       await tellRequester(tables, taskId, now);
     },
   };

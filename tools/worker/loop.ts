@@ -2,12 +2,13 @@
  * The loop: read the queues, put the store in order, start what may start, tell what is to be told; then wait for
  * whatever comes first. Everything it knows is in the store, so it can end anywhere.
  */
-import { AppError, hasCode, isRetryable, messageOf } from '../errors.ts';
+import { AppError, isRetryable, messageOf } from '../errors.ts';
 import { createBell, type Bell } from './bell.ts';
 import { dispatch } from './dispatch.ts';
 import { watchPauses } from './pauses.ts';
 import { createProgress } from './progress.ts';
 import { openQueueLine, type QueueLine } from './queue-line.ts';
+import { startHeart } from './heart.ts';
 import { heedBroker } from './heed-broker.ts';
 import { reconcile, takeBack, thisProcess } from './reconcile.ts';
 import { park } from './shutdown.ts';
@@ -122,26 +123,6 @@ async function assertDelivered(worker: Worker, lines: readonly QueueLine[]): Pro
       hints: ['nothing is lost: they are stored, and the next run delivers them'],
     },
   );
-}
-
-/** Says "I am alive" on a timer of its own, whatever the loop is busy with. */
-function startHeart(worker: Worker, bell: Bell): () => void {
-  const beat = async (): Promise<void> => {
-    const { leaseMs } = worker.options;
-    const known = await worker.store.transaction(({ workers }) =>
-      workers.heartbeat(worker.id, worker.now(), leaseMs),
-    );
-    if (known) return;
-    // Others took us for dead (a machine that slept): what they took back is theirs; we go on as a new worker.
-    await worker.store.transaction(({ workers }) => workers.register(thisProcess(worker)));
-    bell.ring();
-  };
-  const timer = setInterval(() => {
-    beat().catch((error: unknown) => {
-      if (!hasCode(error, 'STORE_LOCKED')) worker.log({ type: 'warning', text: messageOf(error), hints: [] });
-    });
-  }, worker.options.heartbeatMs);
-  return () => clearInterval(timer);
 }
 
 function announce(worker: Worker): void {

@@ -16,25 +16,27 @@ export async function applyCompletion(
   const task = await tables.tasks.get(completion.task_id);
   if (!task) return 'unknown';
   if (task.availableAt !== withBroker || task.state === 'cancelled') return 'known';
+  // Of a run before it was put back.
+  if ((completion.redrive ?? 0) < (task.meta.envelope?.redrive ?? 0)) return 'known';
   if (task.state === completion.status) return 'known';
   const queued = await toQueued(tables, task, now);
   const { status, summary } = completion;
   const note = summary.slice(0, 1000);
   if (status === 'completed') await finish(tables, queued, completion, now);
-  // The question is answered where the task runs; the broker still has it.
-  else if (status === 'input_required')
-    await tables.tasks.move(queued, status, { note, availableAt: withBroker }, now);
-  else await tables.tasks.move(queued, status, { note, availableAt: 0, ...why(status) }, now);
+  else await tables.tasks.move(queued, status, { note, ...elsewhere, ...why(status) }, now);
   return 'applied';
 }
 
-function why(status: 'failed' | 'cancelled'): TaskPatch {
+/** Whatever becomes of it, it is for the broker to say who runs it. */
+const elsewhere = { availableAt: withBroker };
+
+function why(status: CompletionEnvelope['status']): TaskPatch {
   return status === 'failed' ? { failureKind: 'agent' } : {};
 }
 
 async function toQueued(tables: Tables, task: Task, now: number): Promise<Task> {
   if (task.state === 'queued') return task;
-  const patch = { availableAt: withBroker, failureKind: null, note: null };
+  const patch = { ...elsewhere, failureKind: null, note: null };
   await tables.tasks.move(task, 'queued', patch, now);
   return { ...task, ...patch, state: 'queued' };
 }
@@ -60,7 +62,7 @@ async function finish(
     budget: null,
     startedAt: now,
   });
-  await tables.tasks.move(task, 'running', { attemptId, workerId, availableAt: 0 }, now);
+  await tables.tasks.move(task, 'running', { attemptId, workerId, ...elsewhere }, now);
   await tables.attempts.finish(attemptId, {
     result: 'done',
     failureKind: null,
@@ -78,7 +80,7 @@ async function finish(
   await tables.tasks.move(
     { ...task, state: 'running', attemptId },
     'completed',
-    { note: summary.slice(0, 1000), meta: { ...task.meta, ...(result ? { result } : {}) } },
+    { ...elsewhere, note: summary.slice(0, 1000), meta: { ...task.meta, ...(result ? { result } : {}) } },
     now,
   );
 }

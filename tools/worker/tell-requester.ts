@@ -48,6 +48,7 @@ export function completionOf(task: Task, attempt: number, now: number): Completi
     ...(done ? { result_ref: result.ref, manifest_sha256: result.manifestSha256 } : {}),
     summary: (done ? result.summary : (task.note ?? '')).slice(0, 4000),
     attempt,
+    ...(envelope.redrive === undefined ? {} : { redrive: envelope.redrive }),
     created_at: new Date(now).toISOString(),
   };
 }

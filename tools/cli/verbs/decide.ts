@@ -1,11 +1,14 @@
 /** `agentq cancel`, `answer` and `redrive`: what a human says to a task. The same acts as in Todoist. */
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../errors.ts';
+import type { TaskEnvelope } from '../../queues/envelope.ts';
+import { brokerQueueName } from '../../queues/queue.ts';
 import { openRoles } from '../../roles/watch-roles.ts';
 import { isLive } from '../../store/states.ts';
+import type { Tables } from '../../store/store.ts';
 import { withBroker, type Task } from '../../store/tasks.ts';
-import { again, contentHash } from '../../worker/enqueue.ts';
 import { heed } from '../../worker/heed.ts';
+import { putBack } from '../../worker/put-back.ts';
 import { cancel as cancelTask } from '../../worker/cancel.ts';
 import { signature } from '../../worker/thread.ts';
 import { markWithdrawn } from '../../worker/withdraw.ts';
@@ -71,6 +74,14 @@ export async function answer(ref: string, text: string, options: Output): Promis
         throw new AppError('CONFLICT', `${task.id} is ${task.state}: there is nothing to answer now`, {
           hints: [`agentq show ${task.id}   (somebody may have answered before)`],
         });
+      if (task.availableAt === withBroker)
+        throw new AppError('CONFLICT', `${task.id} runs on another machine, and is answered there`, {
+          hints: [`agentq answer ${task.id} "…"   (where its worker is)`],
+        });
+      if (task.availableAt === withBroker)
+        throw new AppError('CONFLICT', `${task.id} runs on another machine, which has asked`, {
+          hints: ['answer it there: agentq inbox on that machine shows the question'],
+        });
       const said = `agentq:${randomUUID()}`;
       await tables.mirror.saveComment({
         queue: task.queue,
@@ -120,20 +131,15 @@ export async function redrive(ref: string, options: Output & { edit?: string }):
       const role = openRoles(session.settings)
         .current()
         .find((known) => known.name === task.role);
-      const patch =
-        options.edit === undefined
-          ? {}
-          : { description: options.edit, contentHash: contentHash(task.title, options.edit) };
-      await again(
+      await putBack(
         tables,
-        task,
-        role,
-        { turn: { kind: 'start' }, why: 'redriven with agentq', afresh: true, patch },
+        { task, role, why: 'redriven with agentq', description: options.edit },
         session.now,
       );
     });
     session.store.ring();
     await tell(session, id, 'queued again', options);
+    await handOver(session);
   });
 }
 

@@ -13,6 +13,7 @@ import type { Role } from '../../roles/role.ts';
 import { withBroker, type Task } from '../../store/tasks.ts';
 import { delegatedTask, maxDepth } from '../../worker/delegated.ts';
 import { acceptedBy, accepts } from '../../worker/may-start.ts';
+import { sendTask } from '../../worker/put-back.ts';
 import { compose, type Asker } from '../compose.ts';
 import { refuseSecrets } from '../secrets.ts';
 import { print, printJson, withStore, type Output, type Session } from '../session.ts';
@@ -146,7 +147,8 @@ export function roleNamed(settings: { root: string; workspace: string }, name: s
 
 /** Yields the task that has the key already. */
 async function insert({ store, now }: Session, task: Task): Promise<Task | undefined> {
-  return store.transaction(async ({ tasks, reports, settings }) => {
+  return store.transaction(async (tables) => {
+    const { tasks, settings } = tables;
     const earlier =
       task.submitKey === null
         ? undefined
@@ -158,16 +160,7 @@ async function insert({ store, now }: Session, task: Task): Promise<Task | undef
     const known = JSON.parse((await settings.get('coordinators')) ?? '[]') as string[];
     if (!known.includes(envelope.from))
       await settings.set('coordinators', JSON.stringify([...known, envelope.from]));
-    await reports.add(
-      {
-        id: `${task.id}:task`,
-        taskId: task.id,
-        attemptId: null,
-        queue: task.queue,
-        body: { kind: 'task', envelope },
-      },
-      now,
-    );
+    await sendTask(tables, task, envelope, now);
     return undefined;
   });
 }
