@@ -145,7 +145,7 @@ describe('agentq show', () => {
     const office = await openOffice();
     await submit(office, 'A post');
     const { exitCode, stderr } = await office.agentq([verb, 'task-none']);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(3);
     expect(stderr).toMatch(/^Error: NOT_FOUND\nexpected the id of a task, got: "task-none"\n/);
   });
 });

@@ -102,7 +102,7 @@ describe('agentq stats', () => {
   it('says that there is nothing yet instead of making a store', async () => {
     const office = await openOffice();
     const { exitCode, stderr } = await office.agentq(['stats']);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(3);
     expect(stderr).toMatch(/^Error: NOT_FOUND\nthere is no store yet/);
     expect(readdirSync(office.root)).not.toContain('.data');
   });

@@ -55,7 +55,16 @@ async function freeSlots(worker: Worker, role: Role): Promise<number> {
   return worker.options.lanes[role.lane] - running - taken.reduce((sum, { count }) => sum + count, 0);
 }
 
-async function takeIn(worker: Worker, role: Role, delivery: Delivery): Promise<void> {
+/** Whoever takes tasks from a broker: a worker, or a command that claims one. */
+export type Taker = Pick<Worker, 'store' | 'artifacts' | 'now' | 'log'>;
+
+/** `hold`: the broker keeps it too, as long as this process lives and until the asker knows how it ended. */
+export async function takeIn(
+  worker: Taker,
+  role: Role,
+  delivery: Delivery,
+  hold = !worker.store.shared,
+): Promise<void> {
   let envelope: TaskEnvelope;
   try {
     envelope = await read(delivery, role);
@@ -71,8 +80,8 @@ async function takeIn(worker: Worker, role: Role, delivery: Delivery): Promise<v
     await delivery.giveBack();
     throw error;
   }
-  if (worker.store.shared) await delivery.accept();
-  else delivery.holdFor(envelope.task_id);
+  if (hold) delivery.holdFor(envelope.task_id);
+  else await delivery.accept();
 }
 
 async function read(delivery: Delivery, role: Role): Promise<TaskEnvelope> {
@@ -82,7 +91,7 @@ async function read(delivery: Delivery, role: Role): Promise<TaskEnvelope> {
   throw new AppError('BAD_INPUT', `expected a task for ${role.name}, got one for ${envelope.to}`);
 }
 
-async function store(worker: Worker, role: Role, envelope: TaskEnvelope): Promise<void> {
+async function store(worker: Taker, role: Role, envelope: TaskEnvelope): Promise<void> {
   const context = await contextOf(worker, envelope);
   const before = await finishedBefore(await worker.artifacts(), envelope);
   const task = delegatedTask(
@@ -115,7 +124,7 @@ async function store(worker: Worker, role: Role, envelope: TaskEnvelope): Promis
 
 /** The context as it was when it was submitted, or why it cannot be used. */
 async function contextOf(
-  worker: Worker,
+  worker: Taker,
   envelope: TaskEnvelope,
 ): Promise<{ text: string | undefined; problem: string | undefined }> {
   if (envelope.context_ref === undefined) return { text: undefined, problem: undefined };

@@ -37,17 +37,28 @@ export async function why(ref: string, options: Output): Promise<void> {
 }
 
 export async function dlq(options: Output): Promise<void> {
-  await withStore({ create: false }, async ({ store, now }) => {
+  await withStore({ create: false, sync: true }, async ({ store, settings, now }) => {
     const dead = await store.read(({ tasks }) => tasks.list({ states: ['failed'], limit: 1000 }));
-    if (options.json) return printJson({ tasks: dead.map(taskJson) });
+    const letters =
+      settings.amqpUrl === undefined
+        ? []
+        : await (await import('../broker-dead-letters.ts')).brokerDeadLetters(settings, store.id);
+    if (options.json) {
+      const broker = settings.amqpUrl === undefined ? {} : { broker: letters };
+      return printJson({ tasks: dead.map(taskJson), ...broker });
+    }
     if (options.quiet) return dead.forEach((task) => print(task.id));
-    if (dead.length === 0) return print('no dead letters');
-    return print(
-      dead.flatMap((task) => [
+    if (dead.length === 0 && letters.length === 0) return print('no dead letters');
+    return print([
+      ...dead.flatMap((task) => [
         taskLine(task, now),
         `    ${task.failureKind ?? 'agent'}: ${shown(task.note ?? '', 200)}`,
       ]),
-    );
+      ...letters.flatMap((letter) => [
+        `${shown(letter.task_id ?? 'no task', 130)}  at the broker  from ${shown(letter.queue ?? 'nowhere', 130)}`,
+        `    ${shown(letter.reason, 200)}`,
+      ]),
+    ]);
   });
 }
 

@@ -12,6 +12,7 @@ import { markWithdrawn } from '../../worker/withdraw.ts';
 import { durationFlag } from '../duration-flag.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { shown } from '../render-worker.ts';
+import type { BrokerTaker } from '../take-from-broker.ts';
 import { findTask, print, printJson, withStore, type Output, type Session } from '../session.ts';
 import { indented, iso, taskJson } from '../task-view.ts';
 import { waitFor } from '../wait-for.ts';
@@ -29,16 +30,31 @@ export async function claim(options: ClaimOptions): Promise<void> {
   await withStore({ create: true }, async (session) => {
     const role = roleNamed(session.settings, options.as);
     let nothing: NothingToDo = { left: [] };
-    const claimed = await waitFor(session, { forMs }, async () => {
-      const found = await claimNext(session.store, role, leaseMs);
-      if ('attemptId' in found) return found;
-      nothing = found;
-      return undefined;
-    });
+    const broker = await takerFor(session, role);
+    const look = async (): Promise<ShellClaim | undefined> => {
+      for (;;) {
+        const found = await claimNext(session.store, role, leaseMs);
+        if ('attemptId' in found) return found;
+        nothing = found;
+        // What waits here comes first, also where it waits for an approval.
+        if (found.left.length > 0 || !(await broker?.takeOne(forMs > 0))) return undefined;
+      }
+    };
+    try {
+      const claimed = await waitFor(session, { forMs }, look);
+      if (claimed) printClaim(claimed, role, options);
+      else sayNothing(nothing, role, options);
+    } finally {
+      await broker?.close();
+    }
     session.store.ring();
-    if (claimed) printClaim(claimed, role, options);
-    else sayNothing(nothing, role, options);
   });
+}
+
+/** Undefined without a broker. */
+async function takerFor(session: Session, role: Role): Promise<BrokerTaker | undefined> {
+  if (session.settings.amqpUrl === undefined) return undefined;
+  return (await import('../take-from-broker.ts')).openTaker(session, role);
 }
 
 function printClaim({ task, attemptId, leaseUntil }: ShellClaim, role: Role, options: Output): void {
