@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../tools/artifacts/artifacts.ts';
 import { parseManifest } from '../../tools/artifacts/manifest.ts';
+import type { PublishGivenRequest, PublishRequest } from '../../tools/artifacts/publish.ts';
 import { publishGiven, publishResult } from '../../tools/artifacts/publish.ts';
 import { verifyResult } from '../../tools/artifacts/verify.ts';
 import { place, request } from './delivery.ts';
@@ -223,11 +224,6 @@ describe('names that agents give', () => {
 });
 
 describe('a result that is given', () => {
-  const given = ({ title: _, summary: __, ...delivery }: ReturnType<typeof request>, result: string) => ({
-    ...delivery,
-    result,
-  });
-
   it('is delivered as it is', async () => {
     const { store, file } = await place();
     const result = await file('result.md', 'just\r\nthis \u001b[0m');
@@ -266,6 +262,11 @@ describe('a result that is given', () => {
     });
   });
 });
+
+function given(delivery: PublishRequest, result: string): PublishGivenRequest {
+  const { taskId, attempt, producer, now, format, files } = delivery;
+  return { taskId, attempt, producer, now, format, files, result };
+}
 
 function bound(store: ArtifactStore): ArtifactStore {
   return {

@@ -4,6 +4,11 @@ import { expect, it } from 'vitest';
 import { readContext, storeContext } from '../../tools/artifacts/submit-context.ts';
 import { place } from './delivery.ts';
 
+const bad = (message: string) => ({
+  code: 'BAD_INPUT',
+  message: expect.stringContaining(message) as string,
+});
+
 it('a context is stored once, and read as it was submitted', async () => {
   const { store } = await place();
   const bytes = Buffer.from('# Grüße\r\n');
@@ -19,10 +24,6 @@ it('a context is stored once, and read as it was submitted', async () => {
 
 it('a context that is missing, changed, too large or no text is refused', async () => {
   const { root, store } = await place();
-  const bad = (message: string) => ({
-    code: 'BAD_INPUT',
-    message: expect.stringContaining(message) as string,
-  });
   const { ref, sha256 } = await storeContext(store, 'task-1', Buffer.from('as submitted'));
   await expect(readContext(store, 'tasks/none.md', sha256, 100)).rejects.toMatchObject(bad('does not exist'));
   await expect(readContext(store, '../x', sha256, 100)).rejects.toMatchObject(bad('a path below'));

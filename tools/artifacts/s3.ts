@@ -22,16 +22,17 @@ import { isMissing, s3Failure } from './s3-failures.ts';
 const maxObject = 5 * 1024 ** 3;
 const maxListed = 10_000;
 const tries = 4;
-/** Milliseconds in which a body must bring another byte. */
-const idleMs = 30_000;
 
-/** Nothing is asked of the server yet. Throws BAD_INPUT for an address that is none. */
-export function openS3(where: string, env: NodeJS.ProcessEnv): ArtifactStore {
+/**
+ * Nothing is asked of the server yet. `idleMs`: how long a connection may bring nothing before it is given up. Throws
+ * BAD_INPUT for an address that is none.
+ */
+export function openS3(where: string, env: NodeJS.ProcessEnv, idleMs = 30_000): ArtifactStore {
   const address = parseS3Address(where, env);
-  return new S3(address, new S3Client(configOf(address, env)));
+  return new S3(address, new S3Client(configOf(address, env, idleMs)), idleMs);
 }
 
-function configOf(address: S3Address, env: NodeJS.ProcessEnv): S3ClientConfig {
+function configOf(address: S3Address, env: NodeJS.ProcessEnv, idleMs: number): S3ClientConfig {
   const accessKeyId = env['AWS_ACCESS_KEY_ID'];
   const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
   const sessionToken = env['AWS_SESSION_TOKEN'];
@@ -54,8 +55,11 @@ class S3 implements ArtifactStore {
   readonly #client: S3Client;
   readonly #address: S3Address;
 
-  constructor(address: S3Address, client: S3Client) {
+  readonly #idleMs: number;
+
+  constructor(address: S3Address, client: S3Client, idleMs: number) {
     this.#address = address;
+    this.#idleMs = idleMs;
     this.#client = client;
     const at = address.endpoint === undefined ? '' : ` at ${address.endpoint}`;
     this.description = `s3://${address.bucket}/${address.prefix}${at}`;
@@ -78,8 +82,15 @@ class S3 implements ArtifactStore {
         throw new AppError('BAD_INPUT', `expected a file of at most 5 GB, got: ${file.size} bytes, ${shown}`);
       const stored = await hashed(contentOf(file, shown));
       // The SDK cannot repeat a stream; we can, from the file.
-      await repeat(() => this.#put(ref, Readable.from(contentOf(file, shown)), stored));
-      return stored;
+      for (let round = 1; ; round += 1) {
+        try {
+          await this.#put(ref, Readable.from(contentOf(file, shown)), stored);
+          return stored;
+        } catch (error) {
+          if (round >= tries || !isRetryable(error)) throw error;
+          await sleep(pauseMs(round));
+        }
+      }
     } finally {
       await file.handle.close();
     }
@@ -166,29 +177,29 @@ class S3 implements ArtifactStore {
       `write ${ref}`,
       (abortSignal) => this.#client.send(put, { abortSignal }),
       // Enough for 100 kB a second.
-      120_000 + stored.size / 100,
+      120_000 + Math.ceil(stored.size / 100),
     );
   }
 
-  /** Undefined: there is none. A body that breaks off is asked for again. */
-  #get<T>(ref: string, use: (body: AsyncIterable<Buffer>) => Promise<T>): Promise<T | undefined> {
+  /** Undefined: there is none. A body that breaks off is asked for again; a request that fails, the SDK has repeated. */
+  async #get<T>(ref: string, use: (body: AsyncIterable<Buffer>) => Promise<T>): Promise<T | undefined> {
     const target = this.#target(ref);
-    return repeat(async () => {
-      const response = await this.#asked(`read ${ref}`, async (abortSignal) => {
-        try {
-          return await this.#client.send(new GetObjectCommand(target), { abortSignal });
-        } catch (error) {
+    for (let round = 1; ; round += 1) {
+      const response = await this.#asked(`read ${ref}`, (abortSignal) =>
+        this.#client.send(new GetObjectCommand(target), { abortSignal }).catch((error: unknown) => {
           if (isMissing(error)) return undefined;
           throw error;
-        }
-      });
+        }),
+      );
       if (response === undefined) return undefined;
       try {
-        return await use(whole(response.Body as Readable, response.ContentLength));
+        return await use(whole(response.Body as Readable, response.ContentLength, this.#idleMs));
       } catch (error) {
-        throw s3Failure(error, `read ${ref}`);
+        const failure = s3Failure(error, `read ${ref}`);
+        if (round >= tries || !isRetryable(failure)) throw failure;
+        await sleep(pauseMs(round));
       }
-    });
+    }
   }
 
   async #asked<T>(what: string, ask: (signal: AbortSignal) => Promise<T>, ms = 120_000): Promise<T> {
@@ -201,8 +212,8 @@ class S3 implements ArtifactStore {
 }
 
 /** All bytes that were announced, or an error. */
-async function* whole(body: Readable, announced: number | undefined): AsyncGenerator<Buffer> {
-  const idle = setTimeout(() => body.destroy(new Error(`no byte came for ${idleMs / 1000} seconds`)), idleMs);
+async function* whole(body: Readable, announced: number | undefined, idleMs: number): AsyncGenerator<Buffer> {
+  const idle = setTimeout(() => body.destroy(new Error(`nothing came for ${idleMs} ms`)), idleMs);
   try {
     let size = 0;
     for await (const chunk of body as AsyncIterable<Buffer>) {
@@ -218,15 +229,9 @@ async function* whole(body: Readable, announced: number | undefined): AsyncGener
   }
 }
 
-async function repeat<T>(work: () => Promise<T>): Promise<T> {
-  for (let round = 1; ; round += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (round >= tries || !isRetryable(error)) throw error;
-      await sleep(200 * 2 ** round);
-    }
-  }
+/** 0.2, 0.4, 0.8 s, and up to as much again, lest all workers come back at once. */
+function pauseMs(round: number): number {
+  return 100 * 2 ** round * (1 + Math.random());
 }
 
 function contentType(ref: string): string {
