@@ -1,7 +1,8 @@
 /** `agentq claim`, `heartbeat`, `complete` and `fail`: a worker that is not ours, one command at a time. */
 import type { Role } from '../../roles/role.ts';
 import type { Task } from '../../store/tasks.ts';
-import { complete as completeTask, fail as failTask } from '../../worker/end-from-shell.ts';
+import { complete as completeTask } from '../../worker/complete-from-shell.ts';
+import { fail as failTask } from '../../worker/fail-from-shell.ts';
 import {
   claimNext,
   heartbeat as prolong,
