@@ -20,7 +20,7 @@ export function callsOn(connecting: Connecting, patienceMs: number): Calls {
     } catch (error) {
       const why = explained(error);
       // A blocked connection is not read by the broker: it lives, and what it holds is to stay held.
-      if (hasCode(why, 'QUEUE_UNAVAILABLE') && connecting.blocked() === undefined) connecting.drop(link, why);
+      if (hasCode(why, 'QUEUE_UNAVAILABLE') && link.blocked === undefined) connecting.drop(link, why);
       throw why;
     }
   };

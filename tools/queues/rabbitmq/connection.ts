@@ -6,7 +6,7 @@
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import { AppError } from '../../errors.ts';
 import { type Calls, callsOn } from './calls.ts';
-import { connectFailure, explained, unavailable, within } from './failures.ts';
+import { alarmed, connectFailure, explained, unavailable, within } from './failures.ts';
 
 /** One living connection. */
 export interface Link {
@@ -18,6 +18,8 @@ export interface Link {
   /** For what only wakes us. */
   bells: Channel;
   alive: boolean;
+  /** Why the broker takes no messages (memory or disk alarm); undefined: it does. */
+  blocked: string | undefined;
   /** Epoch ms. */
   since: number;
 }
@@ -27,8 +29,6 @@ export interface Connecting {
   /** Throws QUEUE_UNAVAILABLE or QUEUE_AUTH; never waits longer than one attempt takes. */
   link: () => Promise<Link>;
   current: () => Link | undefined;
-  /** Why the broker takes no messages (memory or disk alarm); undefined: it does. */
-  blocked: () => string | undefined;
   /** Called after each (re)connection, in order; what it throws goes to `log`. */
   onUp: (callback: (link: Link) => Promise<void> | void) => void;
   onDown: (callback: (link: Link) => void) => void;
@@ -54,44 +54,31 @@ export function openConnection(options: ConnectionOptions): Connection {
 const heartbeatSeconds = 10;
 const firstDelayMs = 100;
 const longestDelayMs = 15_000;
+const farewellMs = 2000;
+/** A connection that lasted this long was a good one. */
+const steadyMs = 10_000;
 
 function keepConnected(options: ConnectionOptions): Connecting {
   const address = withHeartbeat(options.url);
   const ups: ((link: Link) => Promise<void> | void)[] = [];
   const downs: ((link: Link) => void)[] = [];
+  // Its failure is kept in `problem`, and plans the next attempt.
+  const again = openRetry(() => void start().catch(() => undefined));
   let current: Link | undefined;
   let attempt: Promise<Link> | undefined;
-  let retry: NodeJS.Timeout | undefined;
   let problem: AppError | undefined;
-  let blocked: string | undefined;
-  let tries = 0;
   let closed = false;
 
   const down = (link: Link, why: AppError): void => {
     if (!link.alive) return;
     link.alive = false;
     if (current === link) current = undefined;
-    blocked = undefined;
     problem = why;
     for (const callback of downs) callback(link);
     destroy(link.model, why);
     if (closed) return;
     options.log(`the connection to the broker is lost: ${why.message}`);
-    later();
-  };
-
-  const later = (): void => {
-    const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(tries, 10));
-    tries += 1;
-    retry = setTimeout(
-      () => {
-        retry = undefined;
-        // Its failure is kept in `problem`, and the next attempt is already planned.
-        start().catch(() => undefined);
-      },
-      delay * (0.5 + Math.random() / 2),
-    );
-    retry.unref();
+    again.plan(Date.now() - link.since > steadyMs);
   };
 
   const start = (): Promise<Link> => {
@@ -103,27 +90,16 @@ function keepConnected(options: ConnectionOptions): Connecting {
 
   const open = async (): Promise<Link> => {
     try {
-      const opened = await connectOnce(address, options.patienceMs);
-      if (closed) {
-        destroy(opened.model, unavailable('closed'));
-        throw unavailable('this connection was closed');
-      }
-      watch(opened, (why) => down(opened, explained(why)));
-      opened.model.on('blocked', (reason) => {
-        blocked = reason;
-        options.log(`the broker takes no messages for now: ${reason}`);
-      });
-      opened.model.on('unblocked', () => {
-        blocked = undefined;
-      });
-      current = opened;
+      const link = await connectOnce(address, options, (ended, why) => down(ended, explained(why)));
+      if (closed) destroy(link.model, unavailable('closed'));
+      if (closed || !link.alive) throw unavailable('the connection was closed');
+      current = link;
       problem = undefined;
-      tries = 0;
-      void tellUp(opened);
-      return opened;
+      void tellUp(link);
+      return link;
     } catch (error) {
       problem = connectFailure(error, options.url);
-      if (!closed) later();
+      if (!closed) again.plan(false);
       throw problem;
     }
   };
@@ -137,47 +113,72 @@ function keepConnected(options: ConnectionOptions): Connecting {
       }
   };
 
-  const link = async (): Promise<Link> => {
-    if (closed) throw unavailable('this connection was closed');
-    if (blocked !== undefined)
-      throw unavailable(`it takes no messages because of an alarm (memory or disk): ${blocked}`);
-    if (current) return current;
-    // Between two attempts the answer is known; the first call makes the first attempt.
-    if (!attempt && retry && problem) throw problem;
-    return start();
-  };
-
   return {
-    link,
+    link: async () => {
+      if (closed) throw unavailable('this connection was closed');
+      if (current?.blocked !== undefined) throw alarmed(current.blocked);
+      if (current) return current;
+      // Between two attempts the answer is known; the first call makes the first attempt.
+      if (!attempt && again.planned() && problem) throw problem;
+      return start();
+    },
     current: () => current,
-    blocked: () => blocked,
     onUp: (callback) => void ups.push(callback),
     onDown: (callback) => void downs.push(callback),
-    drop: (of, why) => down(of, explained(why)),
+    drop: (link, why) => down(link, explained(why)),
     close: async () => {
       if (closed) return;
       closed = true;
-      clearTimeout(retry);
+      again.stop();
       await attempt?.catch(() => undefined);
       const last = current;
       if (!last) return;
-      // Acknowledgements that are under way arrive before the broker answers this.
-      await within(2000, 'closing', last.model.close()).catch(() => undefined);
-      down(last, unavailable('closed'));
+      current = undefined;
+      last.alive = false;
+      await within(farewellMs, 'closing', farewell(last)).catch(() => undefined);
+      destroy(last.model, unavailable('closed'));
     },
   };
 }
 
-async function connectOnce(address: string, patienceMs: number): Promise<Link> {
+/** Waits between attempts: doubling, with jitter, from the beginning again after a connection that lasted. */
+function openRetry(act: () => void): { plan(anew: boolean): void; planned(): boolean; stop(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  let tries = 0;
+  return {
+    plan: (anew) => {
+      clearTimeout(timer);
+      tries = anew ? 0 : tries;
+      const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** Math.min(tries, 10));
+      tries += 1;
+      const run = (): void => {
+        timer = undefined;
+        act();
+      };
+      timer = setTimeout(run, delay * (0.5 + Math.random() / 2)).unref();
+    },
+    planned: () => timer !== undefined,
+    stop: () => clearTimeout(timer),
+  };
+}
+
+/** `ended` is called when the connection or one of its channels ends, whatever the cause; perhaps more than once. */
+async function connectOnce(
+  address: string,
+  { patienceMs, log }: ConnectionOptions,
+  ended: (link: Link, why: Error) => void,
+): Promise<Link> {
   const model = await connect(address, { timeout: patienceMs, noDelay: true, keepAlive: true });
   model.on('error', () => undefined);
+  const open = async (): Promise<Link> => {
+    const publisher = await model.createConfirmChannel();
+    const [deliveries, bells] = [await model.createChannel(), await model.createChannel()];
+    const link = { model, publisher, deliveries, bells, alive: true, blocked: undefined, since: Date.now() };
+    watch(link, log, (why) => ended(link, why));
+    await bells.prefetch(1);
+    return link;
+  };
   try {
-    const open = async (): Promise<Link> => {
-      const publisher = await model.createConfirmChannel();
-      const [deliveries, bells] = [await model.createChannel(), await model.createChannel()];
-      await bells.prefetch(1);
-      return { model, publisher, deliveries, bells, alive: true, since: Date.now() };
-    };
     return await within(patienceMs, 'opening channels', open());
   } catch (error) {
     destroy(model, unavailable('opening channels failed'));
@@ -185,21 +186,31 @@ async function connectOnce(address: string, patienceMs: number): Promise<Link> {
   }
 }
 
-/** Whatever ends the connection or one of its channels ends the link. */
-function watch(link: Link, ended: (why: Error) => void): void {
+function watch(link: Link, log: (text: string) => void, ended: (why: Error) => void): void {
   let first: Error | undefined;
-  const fail = (error: Error): void => {
+  const failed = (error: Error): void => {
     first ??= error;
+    ended(first);
   };
-  link.model.on('error', fail);
-  link.model.on('close', (error) => ended(first ?? error ?? new Error('closed by the broker')));
+  link.model.on('error', failed);
+  link.model.on('close', (error) => failed(error ?? new Error('closed by the broker')));
+  link.model.on('blocked', (reason) => {
+    link.blocked = reason;
+    log(alarmed(reason).message);
+  });
+  link.model.on('unblocked', () => {
+    link.blocked = undefined;
+  });
   for (const channel of [link.publisher, link.deliveries, link.bells]) {
-    channel.on('error', (error) => {
-      fail(error);
-      ended(error);
-    });
-    channel.on('close', () => ended(first ?? new Error('a channel was closed')));
+    channel.on('error', failed);
+    channel.on('close', () => failed(new Error('a channel was closed')));
   }
+}
+
+/** First the channel of the acknowledgements: those under way arrive before its end does, but not before others'. */
+async function farewell({ deliveries, model }: Link): Promise<void> {
+  await deliveries.close();
+  await model.close();
 }
 
 /** Without a farewell: the other side may not be there to answer. */

@@ -69,7 +69,7 @@ function deliveryOf(options: DeliveriesOptions, taken: Taken): Delivery {
     accept: async () => settle(),
     holdFor: (taskId) => {
       heldAs = taskId;
-      options.holding.hold({ ...taken, taskId, since: Date.now() });
+      options.holding.hold({ ...taken, taskId });
     },
     giveBack: async () => {
       if (await putBack(options, taken)) settle();

@@ -13,7 +13,10 @@ export function shownUrl(url: string): string {
   }
 }
 
-/** RabbitMQ's text: `inequivalent arg 'x-delivery-limit' for queue 'q' in vhost '/': received '3' but current is '2'`. */
+/**
+ * RabbitMQ's text: `inequivalent arg 'x-delivery-limit' for queue 'q' in vhost '/': received '3' but current is '2'`;
+ * a side may also be `none`, or `the value '5' of type 'byte'`.
+ */
 const inequivalent =
   /inequivalent arg '([^']+)' for (queue|exchange) '([^']+)' in vhost '[^']*': received (.+?) but current is (.+?)"?$/;
 
@@ -30,6 +33,8 @@ export function explained(error: unknown): AppError {
       hints: ['agentq init   (declares exchanges and queues)'],
       cause: error,
     });
+  if (code === 406)
+    return new AppError('CONFLICT', `the broker refused: ${serverText(text)}`, { cause: error });
   if (code === 405 || text.includes('RESOURCE_LOCKED'))
     return new AppError('CONFLICT', `the broker's queue is in use by another: ${serverText(text)}`, {
       cause: error,
@@ -54,7 +59,7 @@ function mismatch([, arg, kind, name, wanted, present]: RegExpExecArray, cause: 
   );
 }
 
-const plain = (text: string | undefined): string => (text ?? '').replaceAll(/^the value |'|"/g, '');
+const plain = (text = ''): string => /'([^']*)'/.exec(text)?.[1] ?? text;
 
 /** When opening a connection fails. */
 export function connectFailure(error: unknown, url: string): AppError {
@@ -78,6 +83,13 @@ export function unavailable(text: string, cause?: unknown): AppError {
   return new AppError('QUEUE_UNAVAILABLE', `the broker cannot be reached: ${serverText(text)}`, {
     hints: ['check that RabbitMQ runs and AMQP_URL is right: agentq doctor'],
     cause,
+  });
+}
+
+/** The broker stops reading from whoever publishes while an alarm lasts: https://www.rabbitmq.com/docs/alarms */
+export function alarmed(reason: string): AppError {
+  return new AppError('QUEUE_UNAVAILABLE', `the broker takes no messages because of an alarm: ${reason}`, {
+    hints: ['rabbitmqctl status   (shows memory and disk alarms)'],
   });
 }
 

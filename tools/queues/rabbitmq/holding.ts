@@ -7,27 +7,17 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { GetMessage } from 'amqplib';
-import type { Priority } from '../priority.ts';
 import type { Connection, Link } from './connection.ts';
 import { holdingQueues } from './holding-queues.ts';
 import { acknowledge } from './messages.ts';
+import { type Held, heldMessages } from './held-messages.ts';
 import { header, type Names, priorityIn, taskKey } from './names.ts';
-import type { Publish } from './publish.ts';
+import type { Outgoing, Publish } from './publish.ts';
 import { redeliveriesOf } from './redeliveries.ts';
 import { declareHolding } from './topology.ts';
 
-export interface Held {
-  taskId: string;
-  role: string;
-  priority: Priority;
-  link: Link;
-  message: GetMessage;
-  /** Epoch ms of this delivery. */
-  since: number;
-}
-
 export interface Holding {
-  hold: (held: Held) => void;
+  hold: (held: Omit<Held, 'since' | 'ours'>) => void;
   /** Acknowledges what is held for a task, if anything. */
   release: (taskId: string) => void;
   /** Ids of tasks whose messages are held by a living connection. */
@@ -45,6 +35,7 @@ export interface HoldingOptions {
   holder: string;
   /** After which the broker closes a channel with an unacknowledged delivery. */
   ackTimeoutMs: number;
+  log: (text: string) => void;
 }
 
 /** A broker may need this long to notice that a connection of before is dead (three heartbeats). */
@@ -52,19 +43,9 @@ const noticedDeadMs = 60_000;
 
 export function openHolding(options: HoldingOptions): Holding {
   const { connection, names, holder, ackTimeoutMs } = options;
-  const held = new Map<string, Held>();
-  /** Task → role, for messages that lie in a holding queue since a connection was lost. */
-  const lost = new Map<string, string>();
-  const inHolding = new WeakSet<Held>();
   const { pick, exists } = holdingQueues(connection, (role) => names.holdingQueue(holder, role));
-
-  connection.onDown((link) => {
-    for (const entry of held.values()) {
-      if (entry.link !== link) continue;
-      held.delete(entry.taskId);
-      if (inHolding.has(entry)) lost.set(entry.taskId, entry.role);
-    }
-  });
+  const messages = heldMessages();
+  connection.onDown(messages.lose);
 
   /** One after the other: what is returned to the queue on the way must not be taken by another pass. */
   let last: Promise<unknown> = Promise.resolve();
@@ -80,66 +61,41 @@ export function openHolding(options: HoldingOptions): Holding {
       declareHolding(channel, names, { holder, role, ttlMs: ackTimeoutMs }),
     );
     const copy = randomUUID();
-    const stored = await options.publish({
-      exchange: names.held,
-      routingKey: taskKey(role, entry.priority),
-      content: message.content,
-      messageId: taskId,
-      mandatory: true,
-      headers: {
-        [header.holder]: holder,
-        [header.role]: role,
-        [header.task]: taskId,
-        [header.copy]: copy,
-        [header.redeliveries]: redeliveriesOf(message),
-      },
-    });
-    if (stored !== 'stored' || !link.alive) return;
+    if ((await options.publish(copyOf(entry, options, copy))) !== 'stored') return;
+    entry.ours = true;
+    if (!link.alive) {
+      messages.markLost(entry);
+      return;
+    }
     acknowledge(link.deliveries, message);
     await pick(link, role, (found) => {
       if (found.properties.headers?.[header.copy] !== copy) return 'back';
       // Released while the copy was under way: it is done with, and so is the copy.
-      if (held.get(taskId) !== entry) acknowledge(link.deliveries, found);
-      else keep({ ...entry, message: found, since: Date.now() });
+      if (messages.isHeld(entry)) messages.hold({ ...entry, message: found, since: Date.now() });
+      else acknowledge(link.deliveries, found);
       return 'last';
     });
-  };
-
-  const keep = (entry: Held): void => {
-    held.set(entry.taskId, entry);
-    inHolding.add(entry);
-    lost.delete(entry.taskId);
+    options.log(`the message of task ${taskId} was handed over to our own queue and is held there`);
   };
 
   const takeBack = async (link: Link): Promise<void> => {
-    for (const role of new Set(lost.values())) {
+    for (const role of messages.lostRoles()) {
       if (!(await exists(link, role))) continue;
       await pick(link, role, (message) => {
         const taskId = String(message.properties.headers?.[header.task]);
-        if (!lost.has(taskId) || held.has(taskId)) return 'back';
+        if (!messages.isLost(taskId)) return 'back';
         const priority = priorityIn(message.fields.routingKey);
-        keep({ taskId, role, priority, link, message, since: Date.now() });
+        messages.hold({ taskId, role, priority, link, message, since: Date.now(), ours: true });
         return 'keep';
       });
     }
   };
 
   return {
-    hold: (entry) => {
-      if (!entry.link.alive) return;
-      const before = held.get(entry.taskId);
-      held.set(entry.taskId, entry);
-      // The same task came twice: one message of it is enough.
-      if (before && before.message !== entry.message) acknowledge(before.link.deliveries, before.message);
-      if (entry.message.fields.exchange === names.held) keep(entry);
-    },
-    release: (taskId) => {
-      const entry = held.get(taskId);
-      held.delete(taskId);
-      lost.delete(taskId);
-      if (entry) acknowledge(entry.link.deliveries, entry.message);
-    },
-    held: () => [...held.keys()],
+    hold: (entry) =>
+      messages.hold({ ...entry, since: Date.now(), ours: entry.message.fields.exchange === names.held }),
+    release: messages.release,
+    held: () => messages.all().map(({ taskId }) => taskId),
     leftovers: async (role, free) => {
       const link = await connection.link();
       if (Date.now() - link.since > noticedDeadMs || free <= 0) return [];
@@ -154,10 +110,27 @@ export function openHolding(options: HoldingOptions): Holding {
       inTurn(async () => {
         const link = connection.current();
         if (!link) return;
-        if (lost.size > 0) await takeBack(link);
-        for (const entry of held.values())
-          if (Date.now() - entry.since >= ackTimeoutMs / 2 && held.get(entry.taskId) === entry)
-            await handOver(entry);
+        await takeBack(link);
+        for (const entry of messages.all())
+          if (Date.now() - entry.since >= ackTimeoutMs / 2 && messages.isHeld(entry)) await handOver(entry);
       }),
+  };
+}
+
+/** Under the routing key it had, so that it goes back where it came from. */
+function copyOf({ taskId, role, priority, message }: Held, options: HoldingOptions, copy: string): Outgoing {
+  return {
+    exchange: options.names.held,
+    routingKey: taskKey(role, priority),
+    content: message.content,
+    messageId: taskId,
+    mandatory: true,
+    headers: {
+      [header.holder]: options.holder,
+      [header.role]: role,
+      [header.task]: taskId,
+      [header.copy]: copy,
+      [header.redeliveries]: redeliveriesOf(message),
+    },
   };
 }

@@ -62,7 +62,7 @@ export function openRabbitQueue(options: RabbitOptions): RabbitQueue {
   const publish = publisherOn(connection, patienceMs);
   const ensure = ensureOn(connection, names);
   const holder = options.holder ?? 'worker';
-  const holding = openHolding({ connection, publish, names, holder, ackTimeoutMs });
+  const holding = openHolding({ connection, publish, names, holder, ackTimeoutMs, log });
   const bells = openBells({
     connection,
     names,
