@@ -15,17 +15,17 @@ export function shownUrl(url: string): string {
 
 /**
  * RabbitMQ's text: `inequivalent arg 'x-delivery-limit' for queue 'q' in vhost '/': received '3' but current is '2'`;
- * a side may also be `none`, or `the value '5' of type 'byte'`.
+ * a side may also be `none`, or `the value '5' of type 'byte'`. The text is cut at 255 bytes.
  */
-const inequivalent =
-  /inequivalent arg '([^']+)' for (queue|exchange) '([^']+)' in vhost '[^']*': received (.+?) but current is (.+?)"?$/;
+const inequivalent = /inequivalent arg '([^']+)' for (queue|exchange) '([^']+)'/;
+const difference = /: received (.+?) but current is (.+?)"?$/;
 
 /** For whatever went wrong on a channel; an AppError stays as it is. */
 export function explained(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const text = messageOf(error);
-  const difference = inequivalent.exec(text);
-  if (difference) return mismatch(difference, error);
+  const other = inequivalent.exec(text);
+  if (other) return mismatch(other, text, error);
   const code = replyCode(error);
   if (code === 403 || text.includes('ACCESS_REFUSED')) return refused(text, error);
   if (code === 404 || text.includes('NOT_FOUND'))
@@ -42,21 +42,19 @@ export function explained(error: unknown): AppError {
   return unavailable(text, error);
 }
 
-function mismatch([, arg, kind, name, wanted, present]: RegExpExecArray, cause: unknown): AppError {
-  return new AppError(
-    'CONFLICT',
-    `the ${kind} "${name}" exists with another ${arg}: expected ${plain(wanted)}, got: ${plain(present)}`,
-    {
-      hints: [
-        kind === 'queue'
-          ? `empty and delete it, then run agentq init again: rabbitmqctl delete_queue ${name}`
-          : `delete the exchange "${name}" (management page, or rabbitmqadmin), then run agentq init again`,
-        'a policy of the broker may have set it: rabbitmqctl list_policies',
-        'or use another virtual host of the broker: AMQP_URL=amqp://…/<virtual host>',
-      ],
-      cause,
-    },
-  );
+function mismatch([, arg, kind, name]: RegExpExecArray, text: string, cause: unknown): AppError {
+  const sides = difference.exec(text);
+  const values = sides ? `: expected ${plain(sides[1])}, got: ${plain(sides[2])}` : ' than expected';
+  return new AppError('CONFLICT', `the ${kind} "${name}" exists with another ${arg}${values}`, {
+    hints: [
+      kind === 'queue'
+        ? `empty and delete it, then run agentq init again: rabbitmqctl delete_queue ${name}`
+        : `delete the exchange "${name}" (management page, or rabbitmqadmin), then run agentq init again`,
+      'a policy of the broker may have set it: rabbitmqctl list_policies',
+      'or use another virtual host of the broker: AMQP_URL=amqp://…/<virtual host>',
+    ],
+    cause,
+  });
 }
 
 const plain = (text = ''): string => /'([^']*)'/.exec(text)?.[1] ?? text;

@@ -34,16 +34,18 @@ export async function declareBase(channel: Channel, names: Names): Promise<void>
   await channel.bindQueue(names.dead, names.dead, '#');
 }
 
+export const roleArguments = (names: Names): Record<string, unknown> => ({
+  ...lettersSurvive,
+  'x-delivery-limit': deliveryLimit,
+  'x-dead-letter-exchange': names.dead,
+});
+
 export async function declareRole(channel: Channel, names: Names, role: string): Promise<void> {
   for (const priority of priorities) {
     const queue = names.taskQueue(role, priority);
     await channel.assertQueue(queue, {
       durable: true,
-      arguments: {
-        ...lettersSurvive,
-        'x-delivery-limit': deliveryLimit,
-        'x-dead-letter-exchange': names.dead,
-      },
+      arguments: roleArguments(names),
     });
     await channel.bindQueue(queue, names.exchange, taskKey(role, priority));
     if (priority === 'normal') await channel.bindQueue(queue, names.exchange, taskKey(role));
