@@ -274,7 +274,7 @@ function bound(store: ArtifactStore): ArtifactStore {
     write: (ref, bytes) => store.write(ref, bytes),
     writeFile: (ref, path) => store.writeFile(ref, path),
     read: (ref, max) => store.read(ref, max),
-    measure: (ref) => store.measure(ref),
+    measure: (ref, max) => store.measure(ref, max),
     list: (folder) => store.list(folder),
     remove: (ref) => store.remove(ref),
     close: () => store.close(),

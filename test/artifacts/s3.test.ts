@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ArtifactStore } from '../../tools/artifacts/artifacts.ts';
 import { openArtifacts } from '../../tools/artifacts/open-artifacts.ts';
 import { openS3 } from '../../tools/artifacts/s3.ts';
@@ -50,7 +50,7 @@ function bound(store: ArtifactStore): ArtifactStore {
     write: (ref, bytes) => store.write(ref, bytes),
     writeFile: (ref, path) => store.writeFile(ref, path),
     read: (ref, max) => store.read(ref, max),
-    measure: (ref) => store.measure(ref),
+    measure: (ref, max) => store.measure(ref, max),
     list: (folder) => store.list(folder),
     remove: (ref) => store.remove(ref),
     close: () => store.close(),
@@ -201,6 +201,21 @@ describe('a server in trouble', () => {
     server.fail({ kind: 'stall' }, 1);
     await store.writeFile('results/b.md', localFile('x'));
     expect(server.keys()).toHaveLength(2);
+  });
+
+  it.each([
+    ['is cut', 'x'.repeat(1000)],
+    ['gets other bytes', 'y'.repeat(1_000_000)],
+    ['grows', 'x'.repeat(1_000_001)],
+  ])('notices a file that %s between two tries', async (_, content) => {
+    const { server, store } = await start();
+    const path = localFile('x'.repeat(1_000_000));
+    server.fail(slowDown, 3);
+    const writing = store.writeFile('results/a.md', path).catch((error: unknown) => error);
+    await vi.waitUntil(() => server.calls.length > 0, { timeout: 10_000, interval: 5 });
+    writeFileSync(path, content);
+    expect(await writing).toMatchObject({ code: 'CONFLICT' });
+    expect(server.keys()).toEqual([]);
   });
 
   it('does not make a result look bad', async () => {

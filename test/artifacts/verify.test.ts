@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Manifest } from '../../tools/artifacts/manifest.ts';
@@ -64,7 +65,7 @@ describe('a result that was delivered', () => {
       writeFileSync(path, content);
       const { ok, problems } = await verify();
       expect(ok).toBe(false);
-      expect(problems[0]).toMatch(new RegExp(`^${ref} has changed \\(expected `));
+      expect(problems[0]).toMatch(new RegExp(`^${ref}( has changed \\(|: )expected `));
     }
     rmSync(path);
     expect((await verify()).problems).toEqual([`${ref} does not exist`]);
@@ -99,11 +100,20 @@ describe('a result that was delivered', () => {
     expect(problems).toHaveLength(1);
   });
 
+  it('is not, when a file claims to have no end', async () => {
+    const { root, verify } = await delivered();
+    for (const ref of [...refs, manifestRef]) {
+      truncateSync(join(root, ref), 2 ** 42);
+      const { problems } = await verify();
+      expect(problems.at(-1) ?? problems[0]).toContain(`got more: `);
+    }
+  });
+
   it('names all that is wrong at once', async () => {
     const { root, verify } = await delivered();
     for (const ref of refs) appendFileSync(join(root, ref), '!');
     const { problems, checked } = await verify();
-    expect(problems.map((problem) => problem.split(' ')[0])).toEqual(refs);
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual(refs);
     expect(checked.map(({ ref }) => ref)).toEqual([manifestRef]);
   });
 });

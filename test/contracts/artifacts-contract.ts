@@ -90,7 +90,9 @@ export function artifactsContract({ name, open }: ArtifactsContract): void {
     it('reads what is exactly as large as allowed, and refuses one byte more', async () => {
       await store.write('results/a.md', '12345');
       expect(String(await store.read('results/a.md', 5))).toBe('12345');
+      expect((await store.measure('results/a.md', 5))?.size).toBe(5);
       await expect(store.read('results/a.md', 4)).rejects.toMatchObject({ code: 'BAD_INPUT' });
+      await expect(store.measure('results/a.md', 4)).rejects.toMatchObject({ code: 'BAD_INPUT' });
     });
 
     it.each([0, 1, 256 * 1024, 256 * 1024 + 1, 9 * mega + 7])(
@@ -113,6 +115,12 @@ export function artifactsContract({ name, open }: ArtifactsContract): void {
       const after = process.memoryUsage();
       expect(found?.size).toBe(200 * mega);
       expect(after.rss - before.rss).toBeLessThan(150 * mega);
+    });
+
+    it('copies nothing that claims to have no end', async () => {
+      const path = localFile('');
+      truncateSync(path, 2 ** 42);
+      await expect(store.writeFile('artifacts/t/x', path)).rejects.toMatchObject({ code: 'BAD_INPUT' });
     });
 
     it('copies no link, no folder, nothing that is not there', async () => {

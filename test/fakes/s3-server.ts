@@ -251,7 +251,8 @@ async function list(exchange: Exchange, objects: Map<string, StoredObject>, page
 
 /** The body is read first: a refusal must not look like a broken connection. */
 async function refuse({ request, response }: Exchange, status: number, code: string): Promise<void> {
-  await new Promise((resolve) => request.on('close', resolve).on('end', resolve).resume());
+  if (!request.readableEnded && !request.destroyed)
+    await new Promise((resolve) => request.on('close', resolve).on('end', resolve).resume());
   const xml = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>As scripted: ${code}</Message></Error>`;
   response.writeHead(status, { 'content-type': 'application/xml' }).end(request.method === 'HEAD' ? '' : xml);
 }

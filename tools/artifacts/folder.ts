@@ -64,8 +64,11 @@ class Folder implements ArtifactStore {
     });
   }
 
-  measure(ref: string): Promise<StoredFile | undefined> {
-    return this.#withFile(ref, (file) => hashed(contentOf(file, ref)));
+  measure(ref: string, maxBytes = Number.POSITIVE_INFINITY): Promise<StoredFile | undefined> {
+    return this.#withFile(ref, async (file) => {
+      if (file.size > maxBytes) throw tooLarge(ref, maxBytes);
+      return hashed(contentOf(file, ref));
+    });
   }
 
   async list(folder: string): Promise<string[]> {
@@ -243,10 +246,10 @@ function failure(error: unknown, path: string): unknown {
   });
 }
 
-export function tooLarge(ref: string, maxBytes: number): AppError {
+function tooLarge(ref: string, maxBytes: number): AppError {
   return new AppError('BAD_INPUT', `expected at most ${maxBytes} bytes, got more: ${ref}`);
 }
 
-export function tooMany(folder: string): AppError {
+function tooMany(folder: string): AppError {
   return new AppError('BAD_INPUT', `expected at most ${maxListed} files, got more: ${folder}`);
 }

@@ -15,6 +15,8 @@ export interface LocalFile {
 }
 
 const chunkSize = 256 * 1024;
+/** Bytes: what S3 takes at once. A sparse file may claim any size, and reading it would take as long as that. */
+const maxLocal = 5 * 1024 ** 3;
 
 /** The `code` of a system error such as ENOENT; otherwise its text. */
 export function systemCode(error: unknown): string {
@@ -34,11 +36,14 @@ export async function openRegular(path: string, shown: string): Promise<LocalFil
   }
 }
 
-/** A file outside the artifact root. Throws BAD_INPUT for whatever cannot be read as a file. */
-export async function openLocal(path: string): Promise<LocalFile> {
+/** A file outside the artifact root. Throws BAD_INPUT for more than `maxBytes`, and for what cannot be read as a file. */
+export async function openLocal(path: string, maxBytes = maxLocal): Promise<LocalFile> {
   const shown = JSON.stringify(path.slice(0, 300));
   try {
-    return await openRegular(path, shown);
+    const file = await openRegular(path, shown);
+    if (file.size <= maxBytes) return file;
+    await file.handle.close();
+    throw new AppError('BAD_INPUT', `expected at most ${maxBytes} bytes, got: ${file.size}, ${shown}`);
   } catch (error) {
     if (error instanceof AppError) throw error;
     const reason = systemCode(error) === 'ELOOP' ? 'it is a link' : systemCode(error);

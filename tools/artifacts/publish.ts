@@ -7,7 +7,7 @@ import { oneLine } from '../agents/printable.ts';
 import type { ResultFormat } from '../queues/envelope.ts';
 import type { ArtifactStore, StoredFile } from './artifacts.ts';
 import { composeJson, composeMarkdown, textOf } from './compose.ts';
-import { changed } from './local-file.ts';
+import { changed, openLocal } from './local-file.ts';
 import { encodeManifest, type ManifestFile, manifestSchema, maxFiles } from './manifest.ts';
 import { artifactRef, artifactsFolder, manifestRef, resultRef } from './refs.ts';
 import { checkExpected } from './expected.ts';
@@ -63,6 +63,7 @@ export async function publishResult(store: ArtifactStore, request: PublishReques
 
 /** The given file is the result. Throws BAD_INPUT when it cannot be read, UNVERIFIED when it is not of its format. */
 export async function publishGiven(store: ArtifactStore, request: PublishGivenRequest): Promise<Published> {
+  await (await openLocal(request.result, maxResult)).handle.close();
   const files = await copyFiles(store, request);
   const ref = resultRef(request.taskId, request.format);
   const stored = await store.writeFile(ref, request.result);

@@ -20,7 +20,7 @@ export function isMissing(error: unknown): boolean {
   return ['NoSuchKey', 'NotFound'].includes(nameOf(error));
 }
 
-/** WORKSPACE where a person must act, otherwise ARTIFACTS_UNAVAILABLE; an AppError stays what it is. */
+/** WORKSPACE where a person must act, CONFLICT where the bytes do not fit their hash, otherwise ARTIFACTS_UNAVAILABLE; an AppError stays what it is. */
 export function s3Failure(error: unknown, what: string): AppError {
   if (error instanceof AppError) return error;
   const name = nameOf(error);
@@ -29,6 +29,11 @@ export function s3Failure(error: unknown, what: string): AppError {
   const status = statusOf(error);
   // 429 and 408 pass; anything else of the four hundreds is refused the next time too.
   const refused = status !== undefined && status >= 400 && status < 500 && status !== 429 && status !== 408;
+  if (['XAmzContentSHA256Mismatch', 'BadDigest'].includes(name))
+    return new AppError('CONFLICT', `the file changed while it was being uploaded: ${what}`, {
+      hints: ['wait until whatever writes the file has ended, then try again'],
+      cause: error,
+    });
   if (hint !== undefined || refused)
     return new AppError('WORKSPACE', `the artifact store refuses: ${what} (${said})`, {
       hints: [hint ?? 'check AGENT_ARTIFACTS and the rights of its keys'],

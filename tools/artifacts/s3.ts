@@ -18,8 +18,6 @@ import { assertRef, isRef } from './refs.ts';
 import { parseS3Address, type S3Address } from './s3-address.ts';
 import { isMissing, s3Failure } from './s3-failures.ts';
 
-/** Bytes: what one PUT takes. */
-const maxObject = 5 * 1024 ** 3;
 const maxListed = 10_000;
 const tries = 4;
 
@@ -78,13 +76,11 @@ class S3 implements ArtifactStore {
     const shown = JSON.stringify(path.slice(0, 300));
     const file = await openLocal(path);
     try {
-      if (file.size > maxObject)
-        throw new AppError('BAD_INPUT', `expected a file of at most 5 GB, got: ${file.size} bytes, ${shown}`);
       const stored = await hashed(contentOf(file, shown));
       // The SDK cannot repeat a stream; we can, from the file.
       for (let round = 1; ; round += 1) {
         try {
-          await this.#put(ref, Readable.from(contentOf(file, shown)), stored);
+          await this.#putStream(ref, Readable.from(contentOf(file, shown)), stored);
           return stored;
         } catch (error) {
           if (round >= tries || !isRetryable(error)) throw error;
@@ -99,19 +95,13 @@ class S3 implements ArtifactStore {
   async read(ref: string, maxBytes: number): Promise<Buffer | undefined> {
     return this.#get(ref, async (body) => {
       const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of body) {
-        size += chunk.length;
-        if (size > maxBytes)
-          throw new AppError('BAD_INPUT', `expected at most ${maxBytes} bytes, got more: ${ref}`);
-        chunks.push(chunk);
-      }
+      for await (const chunk of atMost(maxBytes, body, ref)) chunks.push(chunk);
       return Buffer.concat(chunks);
     });
   }
 
-  measure(ref: string): Promise<StoredFile | undefined> {
-    return this.#get(ref, hashed);
+  measure(ref: string, maxBytes = Number.POSITIVE_INFINITY): Promise<StoredFile | undefined> {
+    return this.#get(ref, (body) => hashed(atMost(maxBytes, body, ref)));
   }
 
   async list(folder: string): Promise<string[]> {
@@ -156,7 +146,29 @@ class S3 implements ArtifactStore {
     return { Bucket: this.#address.bucket, Key: `${this.#address.prefix}${ref}` };
   }
 
-  async #put(ref: string, body: Uint8Array | Readable, stored: StoredFile): Promise<void> {
+  /** The SDK does not notice when a stream breaks: it would wait for the rest of it. */
+  async #putStream(ref: string, body: Readable, stored: StoredFile): Promise<void> {
+    const stop = new AbortController();
+    let broken: unknown;
+    body.once('error', (error) => {
+      broken = error;
+      stop.abort();
+    });
+    try {
+      await this.#put(ref, body, stored, stop.signal);
+    } catch (error) {
+      throw broken ?? error;
+    } finally {
+      body.destroy();
+    }
+  }
+
+  async #put(
+    ref: string,
+    body: Uint8Array | Readable,
+    stored: StoredFile,
+    stop = new AbortController().signal,
+  ): Promise<void> {
     const put = new PutObjectCommand({
       ...this.#target(ref),
       Body: body,
@@ -175,7 +187,7 @@ class S3 implements ArtifactStore {
     );
     await this.#asked(
       `write ${ref}`,
-      (abortSignal) => this.#client.send(put, { abortSignal }),
+      (signal) => this.#client.send(put, { abortSignal: AbortSignal.any([signal, stop]) }),
       // Enough for 100 kB a second.
       120_000 + Math.ceil(stored.size / 100),
     );
@@ -208,6 +220,16 @@ class S3 implements ArtifactStore {
     } catch (error) {
       throw s3Failure(error, what);
     }
+  }
+}
+
+async function* atMost(maxBytes: number, body: AsyncIterable<Buffer>, ref: string): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > maxBytes)
+      throw new AppError('BAD_INPUT', `expected at most ${maxBytes} bytes, got more: ${ref}`);
+    yield chunk;
   }
 }
 

@@ -66,7 +66,7 @@ async function check(
   // A manifest that names what is not its own would have us read whatever it likes.
   if (problems.length > 0) return problems;
   for (const entry of entries) {
-    const found = await attempt(() => store.measure(entry.ref));
+    const found = await attempt(() => store.measure(entry.ref, entry.size));
     const problem = typeof found === 'string' ? `${entry.ref}: ${found}` : difference(entry, found);
     if (problem === undefined) checked.push({ ref: entry.ref, size: entry.size, sha256: entry.sha256 });
     else problems.push(problem);
