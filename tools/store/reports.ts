@@ -107,6 +107,14 @@ export function reportsOf(query: Query) {
       );
     },
 
+    /** Tells it once more, to somebody who can bear to hear it twice. */
+    async repeat(id: string): Promise<void> {
+      await query.run(
+        `UPDATE reports SET state = 'pending', next_at = 0 WHERE id = ? AND state = 'sent'`,
+        id,
+      );
+    },
+
     async postpone(id: string, nextAt: number, problem: string): Promise<void> {
       await query.run('UPDATE reports SET next_at = ?, problem = ? WHERE id = ?', nextAt, problem, id);
     },

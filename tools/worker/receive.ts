@@ -150,7 +150,8 @@ async function takeUp(
   if (known.state === 'queued' && known.availableAt === withBroker)
     return tables.tasks.patch(known.id, { availableAt: 0, role: role.name }, now);
   const redriven = (envelope.redrive ?? 0) > (known.meta.envelope?.redrive ?? 0);
-  if (isBusy(known) || !redriven) return undefined;
+  if (isBusy(known)) return undefined;
+  if (!redriven) return tellRequester(tables, known.id, now);
   const meta = { ...known.meta, envelope };
   return again(
     tables,

@@ -21,9 +21,12 @@ export async function tellRequester(tables: Tables, taskId: string, now: number)
   const completion = completionOf(task, attempts.length, now);
   if (!completion) return;
   const replyTo = task.meta.envelope?.reply_to ?? `results.${completion.to}`;
+  const id = `${task.id}:r${task.round}:${completion.status}:completion`;
+  // Asked again, though it was told: what was said may have been lost with whoever asked.
+  await tables.reports.repeat(id);
   await tables.reports.add(
     {
-      id: `${task.id}:r${task.round}:${completion.status}:completion`,
+      id,
       taskId,
       attemptId: null,
       queue: task.queue,

@@ -65,6 +65,7 @@ export async function show(ref: string, options: Output): Promise<void> {
     if (!options.json) return print(detailLines({ task, attempts, events, thread, now: session.now }));
     return printJson({
       ...taskJson(task),
+      envelope: task.meta.envelope ?? null,
       attempts: attempts.map(attemptJson),
       artifacts: attempts.flatMap((attempt) => attempt.artifacts),
       events: events.map(eventJson),
