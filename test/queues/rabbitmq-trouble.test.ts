@@ -101,6 +101,23 @@ describe.skipIf(await noBroker())('RabbitMQ over a bad network', () => {
     expect(proxy.accepted()).toBeGreaterThanOrEqual(2);
   });
 
+  it('looks again by itself: what a dead worker gives back rings nowhere', async () => {
+    const watchful = desk.open({ sweepMs: 100 });
+    const seen = Promise.withResolvers<string | undefined>();
+    await submit(steady, { task_id: 'a' });
+    await shaky.broker.take(role, 1);
+    let looks = 0;
+    const look = async (): Promise<void> => {
+      const [delivery] = await watchful.broker.take(role, 1);
+      looks += 1;
+      if (delivery) seen.resolve(idOf(delivery));
+    };
+    watchful.broker.onArrival(() => void look().catch(seen.reject));
+    await expect.poll(() => looks, patient).toBeGreaterThan(0);
+    proxy.cut();
+    expect(await seen.promise).toBe('a');
+  });
+
   it('hears of cancellations again after a reconnection', async () => {
     const heard: string[] = [];
     shaky.broker.onCancellation((control) => heard.push(control.task_id));

@@ -67,7 +67,8 @@ export function openDesk(): Desk {
         prefix,
         roles: () => [role],
         log: (text) => said.push(text),
-        sweepMs: 200,
+        // What wakes a worker in these tests is a bell.
+        sweepMs: 3_600_000,
         ...options,
         holder,
       });
