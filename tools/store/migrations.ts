@@ -88,9 +88,21 @@ export const migrations: Migration[] = [
   ],
 ];
 
+/**
+ * On PostgreSQL texts are ordered by their bytes, as SQLite does it: the same order everywhere, whatever language the
+ * database was made for, and an index serves prefixes.
+ */
+function forDialect(statement: string, dialect: Sql['dialect']): string {
+  return dialect === 'postgres' ? statement.replaceAll(/\bTEXT\b/g, 'TEXT COLLATE "C"') : statement;
+}
+
 /** Brings the schema up to date in one transaction; several processes may do so at once. */
 export async function migrate(sql: Sql): Promise<void> {
+  // Nearly always there is nothing to do, and then nothing is locked. What cannot be read is told by the write below.
+  if ((await sql.read(version).catch(() => undefined)) === migrations.length) return;
+  // One after the other by the lock alone: each statement must see what the process before us has done.
   await sql.transaction(async (query) => {
+    await query.lock('migrate');
     await query.run('CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)');
     const current = await version(query);
     if (current > migrations.length) {
@@ -101,12 +113,12 @@ export async function migrate(sql: Sql): Promise<void> {
       );
     }
     for (const migration of migrations.slice(current))
-      for (const statement of migration(sql.dialect)) await query.run(statement);
+      for (const statement of migration(sql.dialect)) await query.run(forDialect(statement, sql.dialect));
     if (current < migrations.length) {
       await query.run('DELETE FROM schema_version');
       await query.run('INSERT INTO schema_version (version) VALUES (?)', migrations.length);
     }
-  });
+  }, 'claim');
 }
 
 async function version(query: Query): Promise<number> {

@@ -54,11 +54,23 @@ export interface Store {
 
 export const storeFile = 'store.sqlite';
 
-/** Opens, and brings up to date, the store in `dataDir`. Throws STORE_*. */
-export async function openStore(dataDir: string): Promise<Store> {
-  const sql = openSqlite(join(dataDir, storeFile));
-  await migrate(sql);
-  return { ...(await storeOn(sql)), ...doorbell(join(dataDir, 'store.bell')) };
+/** Opens, and brings up to date, the store at `databaseUrl` (`postgres://…`), or else in `dataDir`. Throws STORE_*. */
+export async function openStore(dataDir: string, databaseUrl?: string): Promise<Store> {
+  if (databaseUrl === undefined) {
+    const sql = openSqlite(join(dataDir, storeFile));
+    await migrate(sql);
+    return { ...(await storeOn(sql)), ...doorbell(join(dataDir, 'store.bell')) };
+  }
+  // Loaded only where it is used: it would slow down every command.
+  const { openPostgres } = await import('./postgres.ts');
+  const sql = await openPostgres(databaseUrl);
+  try {
+    await migrate(sql);
+    return { ...(await storeOn(sql)), ring: sql.ring, onRing: sql.onRing };
+  } catch (error) {
+    await sql.close();
+    throw error;
+  }
 }
 
 /** A store on a migrated database, without a doorbell. */
@@ -72,13 +84,7 @@ export async function storeOn(sql: Sql): Promise<Store> {
   const transaction: Store['transaction'] = (work, isolation) =>
     sql.transaction((query) => work(tables(query)), isolation);
   const read: Store['read'] = (work) => sql.read((query) => work(tables(query)));
-  const id = await transaction(async ({ settings }) => {
-    const known = await settings.get('store_id');
-    if (known !== undefined) return known;
-    const fresh = randomBytes(4).toString('hex');
-    await settings.set('store_id', fresh);
-    return fresh;
-  });
+  const id = (await read(({ settings }) => settings.get('store_id'))) ?? (await transaction(giveId));
   return {
     id,
     shared: sql.dialect === 'postgres',
@@ -90,6 +96,14 @@ export async function storeOn(sql: Sql): Promise<Store> {
     verify: () => sql.verify(),
     close: () => sql.close(),
   };
+}
+
+async function giveId({ settings }: Tables): Promise<string> {
+  const known = await settings.get('store_id');
+  if (known !== undefined) return known;
+  const fresh = randomBytes(4).toString('hex');
+  await settings.set('store_id', fresh);
+  return fresh;
 }
 
 /** A file written after a commit and watched by the others: measured 2 ms, against 500 ms of polling each second. */
