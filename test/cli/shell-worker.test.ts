@@ -124,10 +124,8 @@ describe('agentq claim', () => {
     const claimed = await office.agentq(['claim', '--as', 'linkedin-writer']);
     expect(claimed.exitCode).toBe(10);
     write(office, 'result.md', 'A post.\n');
-    const completed = await office.agentq([
-      ...['complete', `todoist:${task}`, '--from', 'linkedin-writer'],
-      ...['--result-file', 'result.md', '--summary', 'Done.'],
-    ]);
+    const asWriter = ['--from', 'linkedin-writer', ...delivery.slice(2)];
+    const completed = await office.agentq(['complete', `todoist:${task}`, ...asWriter]);
     expect(completed).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('CONFLICT') as unknown });
   });
 });
@@ -258,10 +256,8 @@ describe('agentq complete', () => {
     const { attempt_id: attempt } = await claim(office);
     expect((await office.agentq(['complete', id, ...delivery])).exitCode).toBe(13);
     write(office, 'risks.md', 'None.\n');
-    const done = await office.agentq([
-      ...['complete', id, ...delivery, '--attempt', attempt],
-      ...['--artifact', 'risks.md'],
-    ]);
+    const ours = ['--attempt', attempt, '--artifact', 'risks.md'];
+    const done = await office.agentq(['complete', id, ...delivery, ...ours]);
     expect(done).toMatchObject({ exitCode: 0, stderr: '' });
   });
 

@@ -1,5 +1,5 @@
 /** The worker's events as a person, or a program, wants to read them. */
-import { stripVTControlCharacters } from 'node:util';
+import { printable } from '../agents/printable.ts';
 import type { WorkerEvent } from '../worker/worker-event.ts';
 import { duration } from '../worker/messages.ts';
 
@@ -50,9 +50,7 @@ export function plainLine(event: WorkerEvent, verbose: boolean): string | undefi
 
 /** Text of others on our terminal: one line, no control sequences. */
 export function shown(text: string, max = 60): string {
-  const line = stripVTControlCharacters(text)
-    .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim();
+  const line = printable(text).replace(/\s+/gu, ' ').trim();
   return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
 }
 

@@ -8,7 +8,6 @@ import { mkdirSync, realpathSync, writeFileSync, chmodSync, rmSync } from 'node:
 import { dirname, join, relative, sep } from 'node:path';
 import { AppError, messageOf } from '../errors.ts';
 import type { Role } from '../roles/role.ts';
-import { addWorktree } from './worktree.ts';
 
 export interface Workspace {
   /** Absolute, real path of the workspace (drafts). */
@@ -81,6 +80,8 @@ export async function prepare(workspace: Workspace, request: PlaceRequest): Prom
   const made = { attemptDir, outputDir: real, commandsDir, contextFile };
   if (role.isolation !== 'worktree' || role.repo === undefined)
     return { ...made, cwd: real ?? scratch, diff: undefined };
+  // With the program that starts git: names of files are wanted far more often than worktrees.
+  const { addWorktree } = await import('./worktree.ts');
   const tree = await addWorktree({
     repo: role.repo,
     folder: join(workspace.dataDir, 'worktrees', safeName(request.taskId)),
