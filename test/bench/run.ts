@@ -3,15 +3,17 @@ import { claudeOverhead } from './claude-overhead.ts';
 import { fastLane } from './fast-lane.ts';
 import { idlePoll } from './idle-poll.ts';
 import { memory } from './memory.ts';
+import { queueFlow } from './queue-flow.ts';
 
 const all: Record<string, () => Promise<void>> = {
   'idle-poll': idlePoll,
   memory,
   'fast-lane': fastLane,
+  queues: () => queueFlow(),
   claude: claudeOverhead,
 };
 
-const wanted = process.argv.slice(2);
+const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const unknown = wanted.filter((name) => !(name in all));
 if (unknown.length > 0) {
   process.stderr.write(`expected ${Object.keys(all).join(', ')}, got: ${unknown.join(', ')}\n`);
