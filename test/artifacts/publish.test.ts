@@ -260,6 +260,7 @@ describe('a result that is given', () => {
     await expect(publishGiven(store, given(request(), large.path))).rejects.toMatchObject({
       code: 'BAD_INPUT',
     });
+    expect(await store.measure('results/task-1.md')).toBeUndefined();
   });
 });
 
