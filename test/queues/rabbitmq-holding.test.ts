@@ -108,6 +108,19 @@ describe.skipIf(await noBroker())('holding tasks of RabbitMQ', () => {
     expect(letter).toMatchObject({ reason: 'handed over 7 times without an end', deliveries: 7 });
   }, 60_000);
 
+  it('goes on where the time-out is set anew', async () => {
+    const before = desk.open({ holder, ackTimeoutMs });
+    await submit(before, { task_id: 'long' });
+    await holdLong(before, 'long');
+    await before.close();
+    const after = desk.open({ holder, ackTimeoutMs: ackTimeoutMs + 500 });
+    (await takeOne(after)).holdFor('long');
+    await expect.poll(() => handOvers(desk), patient).toBeGreaterThanOrEqual(2);
+    await complete(after, 'long');
+    await after.close();
+    await nothingLeft(desk, holder);
+  });
+
   it('takes one message of a task that came twice while it was held', async () => {
     const queue = desk.open({ holder, ackTimeoutMs });
     await submit(queue, { task_id: 'long' });

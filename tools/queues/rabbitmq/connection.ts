@@ -31,7 +31,7 @@ export interface Connecting {
   current: () => Link | undefined;
   /** Called after each (re)connection, in order; what it throws goes to `log`. */
   onUp: (callback: (link: Link) => Promise<void> | void) => void;
-  onDown: (callback: (link: Link) => void) => void;
+  onDown: (callback: (link: Link, why: Error) => void) => void;
   /** Gives a link up; a new one is made. */
   drop: (link: Link, why: Error) => void;
   close: () => Promise<void>;
@@ -61,7 +61,7 @@ const steadyMs = 10_000;
 function keepConnected(options: ConnectionOptions): Connecting {
   const address = withHeartbeat(options.url);
   const ups: ((link: Link) => Promise<void> | void)[] = [];
-  const downs: ((link: Link) => void)[] = [];
+  const downs: ((link: Link, why: Error) => void)[] = [];
   // Its failure is kept in `problem`, and plans the next attempt.
   const again = openRetry(() => void start().catch(() => undefined));
   let current: Link | undefined;
@@ -73,8 +73,9 @@ function keepConnected(options: ConnectionOptions): Connecting {
     if (!link.alive) return;
     link.alive = false;
     if (current === link) current = undefined;
-    problem = why;
-    for (const callback of downs) callback(link);
+    // Whatever ended it, what is asked of the broker meanwhile may succeed later.
+    problem = unavailable(why.message, why);
+    for (const callback of downs) callback(link, why);
     destroy(link.model, why);
     if (closed) return;
     options.log(`the connection to the broker is lost: ${why.message}`);

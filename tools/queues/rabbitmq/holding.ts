@@ -7,6 +7,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { GetMessage } from 'amqplib';
+import { hasCode } from '../../errors.ts';
 import type { Connection, Link } from './connection.ts';
 import { holdingQueues } from './holding-queues.ts';
 import { acknowledge } from './messages.ts';
@@ -45,7 +46,11 @@ export function openHolding(options: HoldingOptions): Holding {
   const { connection, names, holder, ackTimeoutMs } = options;
   const { pick, exists } = holdingQueues(connection, (role) => names.holdingQueue(holder, role));
   const messages = heldMessages();
-  connection.onDown(messages.lose);
+  let heldAtMostMs = ackTimeoutMs / 2;
+  connection.onDown((link, why) => {
+    messages.lose(link);
+    heldAtMostMs = Math.min(heldAtMostMs, (ackTimeoutIn(why.message) ?? ackTimeoutMs) / 2);
+  });
 
   /** One after the other: what is returned to the queue on the way must not be taken by another pass. */
   let last: Promise<unknown> = Promise.resolve();
@@ -55,11 +60,19 @@ export function openHolding(options: HoldingOptions): Holding {
     return next;
   };
 
+  const declare = async (role: string): Promise<void> => {
+    try {
+      const queue = { holder, role, ttlMs: ackTimeoutMs };
+      await connection.scratch((channel) => declareHolding(channel, names, queue));
+    } catch (error) {
+      // It was made when the time-out was another; it does as well.
+      if (!hasCode(error, 'CONFLICT')) throw error;
+    }
+  };
+
   const handOver = async (entry: Held): Promise<void> => {
     const { link, message, role, taskId } = entry;
-    await connection.scratch((channel) =>
-      declareHolding(channel, names, { holder, role, ttlMs: ackTimeoutMs }),
-    );
+    await declare(role);
     const copy = randomUUID();
     if ((await options.publish(copyOf(entry, options, copy))) !== 'stored') return;
     entry.ours = true;
@@ -112,9 +125,15 @@ export function openHolding(options: HoldingOptions): Holding {
         if (!link) return;
         await takeBack(link);
         for (const entry of messages.all())
-          if (Date.now() - entry.since >= ackTimeoutMs / 2 && messages.isHeld(entry)) await handOver(entry);
+          if (Date.now() - entry.since >= heldAtMostMs && messages.isHeld(entry)) await handOver(entry);
       }),
   };
+}
+
+/** The broker's own words when a delivery was held too long: what it is set to, which nobody told us. */
+function ackTimeoutIn(text: string): number | undefined {
+  const [, ms] = /delivery acknowledgement .* timed out\. Timeout value used: (\d+) ms/.exec(text) ?? [];
+  return ms === undefined ? undefined : Number(ms);
 }
 
 /** Under the routing key it had, so that it goes back where it came from. */
