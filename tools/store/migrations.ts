@@ -86,6 +86,18 @@ export const migrations: Migration[] = [
       WHERE state = 'queued' AND queue = 'rabbitmq' AND available_at < 9000000000000000`,
     `CREATE INDEX attempts_open ON attempts (started_at) WHERE ended_at IS NULL`,
   ],
+  // With the state in front SQLite takes these and not tasks_state, which leads through all that waits: of a million
+  // waiting tasks each claim read every one.
+  () => [
+    `DROP INDEX tasks_delayed`,
+    `CREATE INDEX tasks_delayed ON tasks (state, available_at) WHERE state = 'queued' AND available_at > 0`,
+    `DROP INDEX tasks_deadline`,
+    `CREATE INDEX tasks_deadline ON tasks (state, deadline_at)
+      WHERE deadline_at IS NOT NULL AND state IN ('queued', 'running', 'waiting')`,
+    `DROP INDEX tasks_handed_over`,
+    `CREATE INDEX tasks_handed_over ON tasks (state, queue, role)
+      WHERE state = 'queued' AND queue = 'rabbitmq' AND available_at < 9000000000000000`,
+  ],
 ];
 
 /**
