@@ -11,6 +11,7 @@ import type { StoreDesk } from './store/desk.ts';
 import { mirrorContract } from './store/mirror.ts';
 import { reportsContract } from './store/reports.ts';
 import { tasksContract } from './store/tasks.ts';
+import { sharingContract } from './store/sharing.ts';
 import { transactionsContract } from './store/transactions.ts';
 import { randomTasksContract } from './store/random-tasks.ts';
 import { workersContract } from './store/workers.ts';
@@ -59,6 +60,7 @@ export function storeContract({ name, open }: StoreDriver): void {
     attemptsContract(desk);
     reportsContract(desk);
     transactionsContract(desk);
+    sharingContract(desk);
     mirrorContract(desk);
     workersContract(desk);
   });

@@ -24,7 +24,8 @@ async function insert(store: Store, id: string, size = 0): Promise<void> {
 async function migrate(): Promise<void> {
   say({ ready: true });
   await once(process.stdin, 'data');
-  const store = await openStore(folder);
+  // In place of the prefix: the URL of a database.
+  const store = await openStore(folder, prefix === '' ? undefined : prefix);
   say({ id: store.id });
   await store.close();
 }

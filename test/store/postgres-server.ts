@@ -1,11 +1,11 @@
 /** The PostgreSQL server that tests use, and databases of their own on it. `TEST_DATABASE_URL` names another one. */
-import pg from 'pg';
+import { Client, type QueryResult } from 'pg';
 import { randomUUID } from 'node:crypto';
 
 const server = process.env['TEST_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
 
-async function once<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+async function once<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -30,7 +30,7 @@ export const hasPostgres = await answers();
 export const why = hasPostgres ? '' : ' (skipped: no PostgreSQL at TEST_DATABASE_URL or on this machine)';
 
 /** As somebody who may do everything. */
-export function asAdmin(url: string, statement: string, values: unknown[] = []): Promise<pg.QueryResult> {
+export function asAdmin(url: string, statement: string, values: unknown[] = []): Promise<QueryResult> {
   return once(url, (client) => client.query(statement, values));
 }
 

@@ -10,9 +10,9 @@ const pingEveryMs = 30_000;
 const longestWaitMs = 5000;
 
 export interface Ringer {
-  ring(): void;
+  readonly ring: () => void;
   /** Resolves when everything rung so far has been sent, or could not be. */
-  settled(): Promise<void>;
+  readonly settled: () => Promise<void>;
 }
 
 /** One notification for all that rings in the same turn. */
@@ -72,7 +72,7 @@ async function keepListening(connect: () => Client, callback: () => void, stop: 
 function lossOf(client: Client, stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const ping = setInterval(() => {
-      client.query('SELECT 1').catch(done);
+      void client.query('SELECT 1').then(undefined, done);
     }, pingEveryMs).unref();
     function done(): void {
       clearInterval(ping);

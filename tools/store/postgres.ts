@@ -4,7 +4,8 @@
  * Every wait ends. The tables lie in the first schema of the connection's search_path.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import pg, { type Client, type PoolClient } from 'pg';
+import { Client, Pool, types, type PoolClient, type QueryResult } from 'pg';
+
 import { AppError } from '../errors.ts';
 import { createRinger, listen } from './postgres-bell.ts';
 import { isBroken, sqlState, toStoreError } from './postgres-errors.ts';
@@ -30,8 +31,9 @@ export interface PostgresOptions {
 }
 
 export interface SharedSql extends Sql {
-  ring(): void;
-  onRing(callback: () => void): () => void;
+  readonly ring: () => void;
+  /** Also calls back once when it has begun to listen, or does so again: something may have been missed. */
+  readonly onRing: (callback: () => void) => () => void;
 }
 
 interface Session {
@@ -63,7 +65,7 @@ export async function openPostgres(url: string, options: PostgresOptions = {}): 
     read: (work) => database.use((session) => reading(session, work)),
     verify: clock.refresh,
     ring: ringer.ring,
-    onRing(callback) {
+    onRing: (callback) => {
       const stop = listen(database.single, callback);
       stops.add(stop);
       return () => {
@@ -84,7 +86,7 @@ interface Database {
   /** Lends a connection; one that broke meanwhile is thrown away. */
   use<T>(work: (session: Session) => Promise<T>): Promise<T>;
   /** A connection beside the pool, not yet connected. */
-  single(): Client;
+  readonly single: () => Client;
   close(): Promise<void>;
 }
 
@@ -95,10 +97,9 @@ function connectTo(url: string): Database {
     application_name: 'background-agents',
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    types: { getTypeParser: typeParser as typeof pg.types.getTypeParser },
     ...timeouts,
   };
-  const pool = new pg.Pool({ ...config, max: connections, idleTimeoutMillis: 30_000, pipeline: true });
+  const pool = new Pool({ ...config, max: connections, idleTimeoutMillis: 30_000, pipeline: true });
   const translate = (error: unknown): unknown => toStoreError(error, where, redact);
   const sessions = new WeakMap<PoolClient, Session>();
   // A connection that dies while nobody uses it is replaced by the pool; without a listener it would end the process.
@@ -121,7 +122,7 @@ function connectTo(url: string): Database {
   }
 
   return {
-    single: () => new pg.Client(config),
+    single: () => new Client(config),
     use: (work) =>
       line(async () => {
         const session = await borrow();
@@ -157,7 +158,7 @@ function createLine(places: number): <T>(work: () => Promise<T>) => Promise<T> {
 }
 
 function openSession(client: PoolClient, translate: (error: unknown) => unknown): Session {
-  const send = async (sql: string, params: readonly unknown[]): Promise<pg.QueryResult<Row>> => {
+  const send = async (sql: string, params: readonly unknown[]): Promise<QueryResult<Row>> => {
     try {
       return await client.query<Row>({ ...prepared(sql), values: params.map(storable) });
     } catch (error) {
@@ -202,12 +203,8 @@ function storable(value: unknown): unknown {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\u{FFFD}') : value;
 }
 
-/** Counts, sums and times come as text, since not every one of them fits a number; all of ours do. */
-function typeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  const numbers: number[] = [pg.types.builtins.INT8, pg.types.builtins.NUMERIC];
-  if (numbers.includes(oid) && format !== 'binary') return Number;
-  return pg.types.getTypeParser(oid, format) as (value: string) => unknown;
-}
+// Counts, sums and times come as text, since not every one of them fits a number; all of ours do.
+for (const type of [types.builtins.INT8, types.builtins.NUMERIC]) types.setTypeParser(type, Number);
 
 const begins: Record<Isolation, string> = {
   serial: 'BEGIN ISOLATION LEVEL SERIALIZABLE',
@@ -286,10 +283,10 @@ async function reading<T>(session: Session, work: (query: Query) => Promise<T>):
 const clockStatement = `SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS DOUBLE PRECISION) AS at`;
 
 interface SharedClock {
-  now(): number;
-  measure(): Promise<void>;
+  readonly now: () => number;
+  readonly measure: () => Promise<void>;
   /** Measures again when the last time is long ago. */
-  refresh(): Promise<void>;
+  readonly refresh: () => Promise<void>;
 }
 
 /** How far the database's clock is from ours, ms: what it said, and what ours said when half of the trip was over. */

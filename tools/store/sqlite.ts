@@ -1,16 +1,19 @@
 /**
  * SQLite through Node's own `node:sqlite`: WAL, every commit on disk (synchronous FULL). One connection a process;
- * transactions queue up behind each other. A lock held by another process is waited for without blocking the event
+ * transactions queue up behind each other, and those that were asked for at the same time share one commit, since it is
+ * the wait for the disk that costs. A lock held by another process is waited for without blocking the event
  * loop: `busy_timeout` would stop heartbeats and time-outs (measured: 3 s of lock, 3 s of standstill).
  */
 import { mkdirSync, statSync, existsSync, chmodSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as endOfTurn, setTimeout as delay } from 'node:timers/promises';
 import { AppError, messageOf, type ErrorCode } from '../errors.ts';
 import type { Query, Sql, Value, Row } from './sql.ts';
 
 const lockPatienceMs = 10_000;
+/** Transactions that share a commit at most: nobody waits for more of others than that. */
+const mostShared = 50;
 
 export function openSqlite(path: string): Sql {
   const database = path === ':memory:' ? new DatabaseSync(path) : connect(path);
@@ -24,10 +27,12 @@ export function openSqlite(path: string): Sql {
     return turn;
   }
 
+  const share = sharedCommits(database, query, inTurn);
+
   return {
     dialect: 'sqlite',
     now: Date.now,
-    transaction: (work) => inTurn(() => exclusive(database, () => work(query))),
+    transaction: (work) => share(work),
     read: (work) => inTurn(() => translated(() => work(query))),
     async verify() {
       if (identity !== undefined && statSync(path, { throwIfNoEntry: false })?.ino !== identity) {
@@ -72,15 +77,71 @@ function retryNow(action: () => void): void {
   }
 }
 
-async function exclusive<T>(database: DatabaseSync, work: () => Promise<T>): Promise<T> {
-  await begin(database);
+interface Job {
+  work(query: Query): Promise<unknown>;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+function sharedCommits(
+  database: DatabaseSync,
+  query: Query,
+  inTurn: (work: () => Promise<void>) => Promise<void>,
+): Sql['transaction'] {
+  const waiting: Job[] = [];
+
+  async function flush(): Promise<void> {
+    // Whatever else this turn of the event loop asks for comes along.
+    await endOfTurn();
+    const batch = waiting.splice(0, mostShared);
+    if (batch.length > 0) await commitTogether(database, query, batch);
+  }
+
+  return <T>(work: (query: Query) => Promise<T>) =>
+    new Promise<T>((resolve, reject) => {
+      waiting.push({ work, resolve: (value) => resolve(value as T), reject });
+      // One commit for each fifty that wait, in line with the reads and the closing that were asked for meanwhile.
+      if (waiting.length % mostShared === 1) void inTurn(flush);
+    });
+}
+
+/** One BEGIN and one COMMIT for all. One that throws is undone alone; nobody hears of success before the commit. */
+async function commitTogether(database: DatabaseSync, query: Query, batch: readonly Job[]): Promise<void> {
+  const answers: (() => void)[] = [];
   try {
-    const result = await work();
+    await begin(database);
+    for (const job of batch) answers.push(await inSavepoint(database, query, job, batch.length > 1));
     database.exec('COMMIT');
-    return result;
   } catch (error) {
     if (database.isOpen && database.isTransaction) database.exec('ROLLBACK');
-    throw toAppError(error);
+    const failure = error instanceof RolledBack ? error.cause : error;
+    for (const job of batch) job.reject(toAppError(failure));
+    return;
+  }
+  for (const answer of answers) answer();
+}
+
+/** Thrown when nothing is left of the whole transaction; `cause` says why. */
+class RolledBack extends Error {}
+
+/** Yields what to tell the one who asked, once all of it is on disk. */
+async function inSavepoint(
+  database: DatabaseSync,
+  query: Query,
+  job: Job,
+  isShared: boolean,
+): Promise<() => void> {
+  if (isShared) database.exec('SAVEPOINT job');
+  try {
+    const value = await job.work(query);
+    if (isShared) database.exec('RELEASE job');
+    return () => job.resolve(value);
+  } catch (error) {
+    // Alone, or SQLite has undone everything by itself (a full disk): nothing is left to go on with.
+    if (!isShared || !database.isTransaction) throw new RolledBack('rolled back', { cause: error });
+    database.exec('ROLLBACK TO job; RELEASE job');
+    job.reject(toAppError(error));
+    return () => undefined;
   }
 }
 
