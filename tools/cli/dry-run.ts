@@ -46,7 +46,7 @@ async function inMemory(plan: DryRun): Promise<Worker> {
   return {
     id: randomUUID(),
     startedAt: Date.now(),
-    store: await copyStore(plan.settings.dataDir),
+    store: await copyStore(plan.settings.dataDir, plan.settings.databaseUrl),
     queues: plan.queues,
     agent: plan.agent,
     workspace: { root: plan.settings.workspace, dataDir: plan.settings.dataDir },

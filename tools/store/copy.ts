@@ -7,12 +7,11 @@ import { migrate } from './migrations.ts';
 import { openSqlite, toAppError } from './sqlite.ts';
 import { storeFile, storeOn, type Store } from './store.ts';
 
-export async function copyStore(dataDir: string): Promise<Store> {
+export async function copyStore(dataDir: string, databaseUrl?: string): Promise<Store> {
   const sql = openSqlite(':memory:');
   await migrate(sql);
-  const path = join(dataDir, storeFile);
-  if (existsSync(path)) {
-    const rows = readAll(path);
+  const rows = databaseUrl === undefined ? readFileOf(dataDir) : await readShared(databaseUrl);
+  if (rows.length > 0) {
     await sql.transaction(async (query) => {
       for (const { table, row } of rows) {
         const names = Object.keys(row);
@@ -47,7 +46,30 @@ function openToRead(path: string): DatabaseSync {
   return new DatabaseSync(url, { readOnly: true });
 }
 
-function readAll(path: string): { table: string; row: Record<string, unknown> }[] {
+interface Copied {
+  table: string;
+  row: Record<string, unknown>;
+}
+
+/** One snapshot of a database that others go on with. */
+async function readShared(url: string): Promise<Copied[]> {
+  const { openPostgres } = await import('./postgres.ts');
+  const shared = await openPostgres(url);
+  try {
+    return await shared.read(async (query) => {
+      const copied: Copied[] = [];
+      for (const table of tables)
+        copied.push(...(await query.all(`SELECT * FROM ${table}`)).map((row) => ({ table, row })));
+      return copied;
+    });
+  } finally {
+    await shared.close();
+  }
+}
+
+function readFileOf(dataDir: string): Copied[] {
+  const path = join(dataDir, storeFile);
+  if (!existsSync(path)) return [];
   try {
     const database = openToRead(path);
     try {

@@ -10,24 +10,17 @@ import { openRoles } from '../../roles/watch-roles.ts';
 import type { Role } from '../../roles/role.ts';
 import { storeFile } from '../../store/store.ts';
 import { readSettings, type Settings } from '../environment.ts';
+import { fail, pass, warn, type Finding } from '../finding.ts';
 import { print, printJson } from '../session.ts';
 
-export interface Check {
+export interface Check extends Finding {
   name: string;
-  status: 'PASS' | 'WARN' | 'FAIL';
-  detail: string;
-  hints: string[];
 }
 
 export interface DoctorOptions {
   json: boolean;
   repair: boolean;
 }
-
-type Finding = Omit<Check, 'name'>;
-const pass = (detail: string): Finding => ({ status: 'PASS', detail, hints: [] });
-const warn = (detail: string, ...hints: string[]): Finding => ({ status: 'WARN', detail, hints });
-const fail = (detail: string, ...hints: string[]): Finding => ({ status: 'FAIL', detail, hints });
 
 export async function doctor(options: DoctorOptions): Promise<void> {
   const settings = readSettings();
@@ -37,6 +30,8 @@ export async function doctor(options: DoctorOptions): Promise<void> {
     ['roles', () => checkRoles(roles.current(), roles.problems())],
     ['workspace', () => checkWorkspace(settings)],
     ['store', () => checkStore(settings, options.repair)],
+    ['artifacts', async () => (await import('../doctor-machines.ts')).checkArtifacts(settings)],
+    ['broker', async () => (await import('../doctor-machines.ts')).checkBroker(settings, roles.current())],
     ['claude', () => checkClaude(settings)],
     ['todoist', () => checkTodoist(settings, roles.current())],
     ['airtable', () => checkAirtable(settings)],
@@ -88,6 +83,8 @@ function checkRoles(roles: Role[], problems: AppError[]): Finding {
 }
 
 async function checkStore(settings: Settings, repair: boolean): Promise<Finding> {
+  if (settings.databaseUrl !== undefined)
+    return (await import('../doctor-machines.ts')).checkDatabase(settings.databaseUrl);
   const path = join(settings.dataDir, storeFile);
   if (!existsSync(path)) return pass('none yet; the first start makes it');
   const { inspectStore, repairStore } = await import('../../store/repair.ts');
