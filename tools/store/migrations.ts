@@ -84,7 +84,9 @@ export const migrations: Migration[] = [
     // What a broker has handed over; what it still holds has a time of its own (withBroker in tasks.ts).
     `CREATE INDEX tasks_handed_over ON tasks (role)
       WHERE state = 'queued' AND queue = 'rabbitmq' AND available_at < 9000000000000000`,
-    `CREATE INDEX attempts_open ON attempts (started_at) WHERE ended_at IS NULL`,
+    // For each task that a claim looks at: has its last attempt ended?
+    `CREATE INDEX attempts_open ON attempts (task_id) WHERE ended_at IS NULL`,
+    `CREATE INDEX tasks_native_id ON tasks (native_id)`,
   ],
   // With the state in front SQLite takes these and not tasks_state, which leads through all that waits: of a million
   // waiting tasks each claim read every one.

@@ -48,7 +48,7 @@ export function taskQueriesOf(query: Query) {
     async overdue(now: number): Promise<Task[]> {
       const rows = await query.all(
         `SELECT * FROM tasks WHERE deadline_at IS NOT NULL AND state IN ('queued', 'running', 'waiting')
-         AND deadline_at <= ? LIMIT 100`,
+         AND deadline_at <= ? ORDER BY deadline_at LIMIT 100`,
         now,
       );
       return rows.map(decodeTask);
