@@ -264,7 +264,14 @@ describe('agentq list', () => {
     const office = await shellOffice();
     const mine = await submit(office, '--from', 'boss');
     // The words alone are not enough.
-    await submit(office, '--from', 'other', '--instructions', '"from":"boss"');
+    const other = await submit(office, '--from', 'other');
+    const store = await office.store();
+    await store.transaction(async ({ tasks }) => {
+      const { meta } = (await tasks.get(other)) ?? {};
+      if (!meta?.envelope) throw new Error('expected an envelope');
+      const envelope = { ...meta.envelope, forwarded: { from: 'boss' } };
+      await tasks.patch(other, { meta: { ...meta, envelope } }, Date.now());
+    });
     expect((await office.agentq(['list', '--from', 'boss', '-q'])).stdout).toBe(mine);
     const agent = { AGENT_ATTEMPT_ID: 'attempt', AGENT_TASK_ID: mine };
     const child = (await office.agentq(['submit', 'A part of it', '--to', 'review-worker', '-q'], agent))

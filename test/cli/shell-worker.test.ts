@@ -246,6 +246,24 @@ describe('agentq complete', () => {
     expect((await office.agentq(['result', id])).stdout).toBe(`# From ${winner}`);
   });
 
+  it('waits for nobody who died while delivering, and disturbs nobody who does so now', async () => {
+    const office = await shellOffice();
+    const id = await submit(office);
+    await claim(office);
+    const store = await office.store();
+    const publishing = (until: number): Promise<void> =>
+      store.transaction(async ({ tasks }) => {
+        const { meta } = (await tasks.get(id)) ?? {};
+        await tasks.patch(id, { meta: { ...meta, publishing: { by: 'another', until } } }, Date.now());
+      });
+    await publishing(Date.now() + 60_000);
+    const early = await office.agentq(['complete', id, ...delivery]);
+    expect(early).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(early.stderr).toContain('another command is completing');
+    await publishing(Date.now() - 1);
+    expect(await office.agentq(['complete', id, ...delivery])).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
   it('leaves the task as it was when the result is not what was asked for', async () => {
     const office = await shellOffice();
     const id = await submit(office, '--expect', 'risks');

@@ -26,7 +26,8 @@ export async function why(ref: string, options: Output): Promise<void> {
       .find((known) => known.name === task.role);
     const facts = await session.store.read(async (tables) => ({
       pauses: await tables.pauses.list(),
-      workers: (await tables.workers.list()).filter((row) => !isGone(row, session.now)),
+      // A shell has taken one task, and takes no other by itself.
+      workers: (await tables.workers.list()).filter((row) => row.bootId !== '' && !isGone(row, session.now)),
       running: await tables.tasks.running(),
       ahead: await tables.tasks.ahead(task),
     }));
