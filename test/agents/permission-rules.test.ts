@@ -7,6 +7,7 @@ const base = {
   grants: [],
   outputDir: '/root/out',
   cwd: '/root/out',
+  edits: false,
 };
 
 test('writing is allowed in the output folder alone', () => {
@@ -14,6 +15,13 @@ test('writing is allowed in the output folder alone', () => {
     tools: ['Read', 'Write', 'Edit', 'Grep', 'Bash'],
     allow: ['Read', 'Grep', 'Bash(airtable:*)', 'Edit(//root/out/**)'],
   });
+});
+
+test('who may change its checkout writes there and in the output folder', () => {
+  const { allow } = ruleLists({ ...base, cwd: '/trees/t', edits: true });
+  expect(allow).toEqual(['Read', 'Grep', 'Bash(airtable:*)', 'Edit(//root/out/**)', 'Edit(//trees/t/**)']);
+  const reading = ruleLists({ ...base, tools: ['Read'], cwd: '/trees/t', edits: true });
+  expect(reading.allow).toEqual(['Read']);
 });
 
 test('without an output folder there are no writing tools', () => {

@@ -33,6 +33,7 @@ export const testRole: Role = {
   sharesOutput: false,
   acceptsFrom: undefined,
   irreversible: false,
+  edits: false,
   hash: '0'.repeat(64),
 };
 

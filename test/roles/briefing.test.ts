@@ -37,6 +37,10 @@ it.each([
     ['output: workspace/x', 'isolation: worktree', 'repo: .'],
     `Write only in ${root}/workspace/x, by absolute path.`,
   ],
+  [
+    ['output: workspace/x', 'isolation: worktree', 'repo: .', 'edits: true'],
+    'Change in it what the task asks\nfor, and nothing else.',
+  ],
   [['isolation: worktree', 'repo: .'], 'change nothing in it.\nYou write no files'],
   [['lane: fast'], 'You write no files'],
 ])('says where to write: %j', (worker, text) => {
@@ -45,4 +49,13 @@ it.each([
 
 it('says nothing of skills and commands a role does not have', () => {
   expect(brief([])).not.toMatch(/## Skills|## Commands/);
+});
+
+it('names the task’s own folder to who may change its checkout', () => {
+  const lines = ['output: workspace/x', 'isolation: worktree', 'repo: .', 'edits: true'];
+  const role = parseRole(roleText('x', lines), '.claude/agents/x.md', { root });
+  expect(briefing(role, '/out/task-1')).toContain(
+    'Reports and other files go to /out/task-1, by absolute path.',
+  );
+  expect(briefing(role, '/out/task-1')).not.toContain('for reading');
 });

@@ -33,6 +33,7 @@ export function exampleRole(patch: Partial<Role> = {}): Role {
     sharesOutput: false,
     acceptsFrom: undefined,
     irreversible: false,
+    edits: false,
     hash: 'h1',
     ...patch,
   };

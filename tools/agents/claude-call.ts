@@ -28,7 +28,7 @@ export function filesOf(attemptDir: string): ClaudeFiles {
 
 export function rulesOf(request: AgentRequest): RuleLists {
   const { role, grants, outputDir, cwd } = request;
-  return ruleLists({ tools: role.tools, ask: role.ask, grants, outputDir, cwd });
+  return ruleLists({ tools: role.tools, ask: role.ask, grants, outputDir, cwd, edits: role.edits });
 }
 
 export function claudeArguments(request: AgentRequest): string[] {
@@ -70,7 +70,11 @@ export function claudeSettings(rules: RuleLists, { hook }: SettingsOptions): obj
       allow: rules.granted,
       ask: rules.ask,
       // Both spellings: relative to the working directory, and anywhere on the disk.
-      deny: ['Read(**/.env)', 'Read(**/.env.*)', 'Read(//**/.env)', 'Read(//**/.env.*)'],
+      deny: [
+        ...['Read(**/.env)', 'Read(**/.env.*)', 'Read(//**/.env)', 'Read(//**/.env.*)'],
+        // The next git that is started there would do what stands in it.
+        ...['Edit(**/.git)', 'Edit(**/.git/**)', 'Edit(//**/.git)', 'Edit(//**/.git/**)'],
+      ],
     },
     attribution: { commit: '', pr: '' },
     ...(hook === undefined

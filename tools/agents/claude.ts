@@ -103,7 +103,7 @@ function writeFiles(request: AgentRequest): void {
   writeFileSync(files.settings, JSON.stringify(claudeSettings(rules, { hook }), undefined, 2), {
     mode: 0o600,
   });
-  writeFileSync(files.briefing, briefing(request.role), { mode: 0o600 });
+  writeFileSync(files.briefing, briefing(request.role, request.outputDir), { mode: 0o600 });
   writeFileSync(files.except, JSON.stringify(rules.except), { mode: 0o600 });
 }
 

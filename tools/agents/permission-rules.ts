@@ -20,6 +20,8 @@ export interface RuleInput {
   grants: readonly string[];
   outputDir: string | undefined;
   cwd: string;
+  /** It may change its working directory too. */
+  edits: boolean;
 }
 
 export interface RuleLists {
@@ -43,12 +45,13 @@ export function ruleLists(input: RuleInput): RuleLists {
   const mayWrite = input.outputDir !== undefined;
   const usable = rules.filter((rule) => mayWrite || !writers.has(rule.tool));
   const writes = usable.some((rule) => writers.has(rule.tool));
+  const folders = [input.outputDir, input.edits ? input.cwd : undefined].filter((each) => each !== undefined);
   const guarded = input.ask.map(parseRule).filter((rule) => grants.some((grant) => covers(rule, grant)));
   return {
     tools: [...new Set([...usable, ...grants].map((rule) => rule.tool))],
     allow: [
       ...usable.filter((rule) => !writers.has(rule.tool)).map(formatRule),
-      ...(writes ? [`Edit(${folderPattern(input.outputDir!)})`] : []),
+      ...(writes ? folders : []).map((folder) => `Edit(${folderPattern(folder)})`),
     ],
     granted: grants.map((grant) => grantRule(grant, input.cwd)),
     ask: input.ask.filter(

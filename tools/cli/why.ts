@@ -1,5 +1,5 @@
 /** One sentence on why a task is not running. Pure. */
-import type { Role } from '../roles/role.ts';
+import { hasOwnFolder, type Role } from '../roles/role.ts';
 import { withBroker, type Task } from '../store/tasks.ts';
 import type { Pause, WorkerRow } from '../store/workers.ts';
 import { clock, duration } from '../worker/messages.ts';
@@ -56,10 +56,7 @@ function whyQueued({ task, role, pauses, workers, running, ahead, now }: Situati
     return `No running worker serves ${role.name}: start one with npm run worker -- --watch.`;
   const rivals = running.filter(
     (other) =>
-      other.role !== role.name &&
-      role.output !== undefined &&
-      !role.sharesOutput &&
-      role.isolation !== 'folder',
+      other.role !== role.name && role.output !== undefined && !role.sharesOutput && !hasOwnFolder(role),
   );
   const busy = running.filter((other) => other.role === role.name).length;
   if (ahead > 0)

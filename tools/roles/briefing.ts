@@ -5,9 +5,10 @@
 import { join } from 'node:path';
 import type { Role, Skill } from './role.ts';
 
-/** Text for the end of the agent's system prompt. */
-export function briefing(role: Role): string {
-  const sections = [role.body, skillsOf(role.skills), commandsOf(role.skills), placeOf(role), autonomy];
+/** Text for the end of the agent's system prompt. `outputDir`: where it may write, if that is a folder of the task's own. */
+export function briefing(role: Role, outputDir = role.output): string {
+  const place = role.edits && outputDir !== undefined ? editing(outputDir) : placeOf(role);
+  const sections = [role.body, skillsOf(role.skills), commandsOf(role.skills), place, autonomy];
   return sections.filter((section) => section !== '').join('\n\n') + '\n';
 }
 
@@ -46,6 +47,16 @@ function placeOf(role: Role): string {
       'refused. Keep to the files this task needs: others you find there belong to other tasks.',
     );
   return lines.join('\n');
+}
+
+function editing(outputDir: string): string {
+  return [
+    '## Where to write',
+    'Your working directory is a checkout of the repository, made for this task alone. Change in it what the task asks',
+    'for, and nothing else. Your changes are collected as a patch (`patch.diff`) when you have ended: do not write one',
+    'yourself, and do not commit. What `.gitignore` hides is not collected.',
+    `Reports and other files go to ${outputDir}, by absolute path. Writing anywhere else is refused.`,
+  ].join('\n');
 }
 
 function placeNameOf({ output, isolation }: Role): string {

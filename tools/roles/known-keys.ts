@@ -17,6 +17,7 @@ export const workerKeys = [
   'output',
   'isolation',
   'repo',
+  'edits',
   'rounds',
   'ask',
   'shares_output',

@@ -53,6 +53,7 @@ export function parseRole(source: string, file: string, options: RoleOptions): R
     requires: requiresOf(matter),
     output: outputFolder(worker('output'), options.workspace ?? join(options.root, 'workspace')),
     ...placeOf(matter, options.root),
+    edits: editsOf(matter),
     rounds: count(worker('rounds'), 0, 100) ?? roleDefaults.rounds,
     ask: list(matter, worker('ask')).map((item) => item.value),
     sharesOutput: yesNo(worker('shares_output')) ?? false,
@@ -178,4 +179,20 @@ function placeOf(matter: FrontMatter, root: string): Pick<Role, 'isolation' | 'r
       'give the path of a git repository, relative to the project',
     );
   return { isolation, repo };
+}
+
+/** What is changed is delivered as a file, from a checkout that is the task's own. */
+function editsOf(matter: FrontMatter): boolean {
+  const entry = matter.get('worker', 'edits');
+  const edits = yesNo(entry) ?? false;
+  if (!edits) return false;
+  if (matter.get('worker', 'isolation').value !== 'worktree')
+    throw unexpected(entry, 'absent unless `worker.isolation` is worktree', 'write: isolation: worktree');
+  if (matter.get('worker', 'output').value === undefined)
+    throw unexpected(
+      entry,
+      'absent unless there is a `worker.output` for the patch',
+      'write: output: workspace/changes',
+    );
+  return true;
 }

@@ -53,6 +53,8 @@ export interface Role {
   isolation: Isolation;
   /** Absolute path of the git repository that `isolation: worktree` checks out. */
   repo: string | undefined;
+  /** True: the agent may change its checkout; the worker delivers the changes as a patch. */
+  edits: boolean;
   /** How many follow-ups and answers a task may take before it is closed for more. */
   rounds: number;
   /** Permission rules that always need a human's approval, e.g. `Bash(git push:*)`. */
@@ -76,3 +78,8 @@ export const roleDefaults = {
   rounds: 5,
   isolation: 'shared',
 } as const satisfies Partial<Role>;
+
+/** Does each task have an output folder of its own? */
+export function hasOwnFolder({ isolation, edits }: Pick<Role, 'isolation' | 'edits'>): boolean {
+  return isolation === 'folder' || edits;
+}

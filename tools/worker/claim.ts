@@ -4,7 +4,7 @@
  * that ranks highest is taken, so a claim costs the same with ten tasks waiting as with a million.
  */
 import { randomUUID } from 'node:crypto';
-import type { Lane, Role } from '../roles/role.ts';
+import { hasOwnFolder, type Lane, type Role } from '../roles/role.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
 import type { Pause } from '../store/workers.ts';
@@ -177,8 +177,8 @@ function folderBusy(worker: Worker, role: Role, running: readonly Task[]): boole
 
 /** Do two roles write one folder, without having agreed to? */
 function mayClash(role: Role, other: Role): boolean {
-  const [one, two] = [role, other].map(({ output, sharesOutput, isolation }) =>
-    sharesOutput || isolation === 'folder' ? undefined : output,
+  const [one, two] = [role, other].map(({ output, sharesOutput, isolation, edits }) =>
+    sharesOutput || hasOwnFolder({ isolation, edits }) ? undefined : output,
   );
   if (one === undefined || two === undefined) return false;
   return isInside(one, two) || isInside(two, one);

@@ -7,6 +7,7 @@ import type { AgentResult } from '../agents/agent.ts';
 import { AppError, messageOf } from '../errors.ts';
 import { cleanAttempt } from '../workspaces/workspace.ts';
 import type { Claim } from './claim.ts';
+import { collectChanges } from './collect-changes.ts';
 import { crashPoint } from './crash-point.ts';
 import { workingOnIt } from './messages.ts';
 import { prepareAttempt } from './prepare-attempt.ts';
@@ -88,7 +89,8 @@ async function runAttempt(run: Run): Promise<void> {
     await worker.store.transaction((tables) => closeAttempt(tables, claim, result, worker.now()));
     return;
   }
-  await settleAttempt({ worker, claim, result, ready: prepared }, run.progress);
+  const collected = await collectChanges(role, prepared.places, result);
+  await settleAttempt({ worker, claim, result: collected, ready: prepared }, run.progress);
 }
 
 /** One comment a round, edited in place from then on. */

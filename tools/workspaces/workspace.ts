@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync, writeFileSync, chmodSync, rmSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { AppError, messageOf } from '../errors.ts';
-import type { Role } from '../roles/role.ts';
+import { hasOwnFolder, type Role } from '../roles/role.ts';
 
 export interface Workspace {
   /** Absolute, real path of the workspace (drafts). */
@@ -109,7 +109,7 @@ export function plannedPlaces(workspace: Workspace, request: PlaceRequest): Plac
 
 export function outputFolder(role: Role, taskId: string): string | undefined {
   if (role.output === undefined) return undefined;
-  return role.isolation === 'folder' ? join(role.output, safeName(taskId)) : role.output;
+  return hasOwnFolder(role) ? join(role.output, safeName(taskId)) : role.output;
 }
 
 /** `submitted`: a context of its own lies at `tasks/<id>.md` and stays as it was submitted. */
@@ -140,6 +140,7 @@ function writeCommands(workspace: Workspace, folder: string, request: PlaceReque
     AGENT_COMMANDS_DIR: folder,
     AGENT_DATA_DIR: workspace.dataDir,
     AGENT_WORKSPACE: workspace.root,
+    ...(request.role.repo === undefined ? {} : { AGENT_REPO: request.role.repo }),
   };
   for (const { name, script } of commands) {
     const file = join(folder, name);
