@@ -68,13 +68,13 @@ export function isBroken(error: unknown): boolean {
 export function toStoreError(error: unknown, where: string, redact: (text: string) => string): unknown {
   if (error instanceof AppError) return error;
   const state = sqlState(error);
-  const known = state === undefined ? unanswered(error) : known3(state);
+  const known = state === undefined ? unanswered(error) : meaningOf(state);
   if (!known) return error;
   const detail = [codeOf(error), redact(messageOf(error))].filter(Boolean).join(': ');
   return new AppError(known[0], `${known[1]}: ${where} (${detail})`, { hints: [known[2]] });
 }
 
-function known3(state: string): [ErrorCode, string, string] | undefined {
+function meaningOf(state: string): [ErrorCode, string, string] | undefined {
   return codes[state] ?? codes[state.slice(0, 3)] ?? codes[state.slice(0, 2)];
 }
 
