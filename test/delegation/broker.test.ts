@@ -1,6 +1,6 @@
 /** Tasks that go through the real RabbitMQ between machines that share nothing but it and the artifact root. */
 import { connect } from 'amqplib';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { amqpUrl, brokerIsThere, openSite, type Site } from './site.ts';
@@ -186,6 +186,31 @@ describe.skipIf(!there)('a task through the broker', () => {
     await site.office.until('its end', async () => (await site.state('machine-1', 'task-late')) === 'failed');
     expect(site.runs('task-late')).toBe(0);
     expect(await nextCompletion(site)).toMatchObject({ task_id: 'task-late', status: 'failed' });
+  });
+
+  it('for a role that no broker knows is refused at once, and can be put back', async () => {
+    const site = await openSite(writer);
+    const refused = await site.agentq('asker', ['submit', 'A post', '--to', 'painter']);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toMatch(/^Error: QUEUE_REJECTED\n[^]*agentq init/);
+    const [, id = ''] = /redrive (\S+)/.exec(refused.stderr) ?? [];
+    expect(await site.state('asker', id)).toBe('failed');
+  });
+
+  it('stays with the broker while the artifact root is away', async () => {
+    const site = await openSite(writer);
+    const root = join(site.office.root, 'shared');
+    mkdirSync(root, { recursive: true });
+    const worker = site.worker('machine-1');
+    await site.office.until('the worker', () => worker.output().includes('worker_started'));
+    renameSync(root, `${root}-away`);
+    const away = { AGENT_ARTIFACTS: `${root}-away` };
+    const { stdout } = await site.agentq('asker', ['submit', 'A post', '--to', 'writer', '-q'], away);
+    await site.office.until('the worker to say so', () => worker.output().includes('queue_down'));
+    expect(site.office.noted()).toEqual([]);
+    renameSync(`${root}-away`, root);
+    const result = await site.agentq('asker', ['result', stdout.trim(), '--wait', '25s']);
+    expect(result).toMatchObject({ exitCode: 0 });
   });
 
   it('waits in the store while the broker is away', async () => {

@@ -6,6 +6,8 @@
 import { AppError, hasCode, messageOf } from '../errors.ts';
 import type { Queue, Receipt } from '../queues/queue.ts';
 import type { StoredReport } from '../store/reports.ts';
+import type { Tables } from '../store/store.ts';
+import { withBroker } from '../store/tasks.ts';
 import { backoff, queueBackoff } from './backoff.ts';
 import { crashPoint } from './crash-point.ts';
 import { withoutSignature } from './thread.ts';
@@ -103,7 +105,10 @@ async function postponeOrDrop(worker: Teller, report: StoredReport, error: unkno
   const problem = messageOf(error);
   const rejected = error instanceof AppError && error.code === 'QUEUE_REJECTED';
   if (rejected) {
-    await worker.store.transaction(({ reports }) => reports.drop(report.id, problem));
+    await worker.store.transaction(async (tables) => {
+      await tables.reports.drop(report.id, problem);
+      if (report.body.kind === 'task') await endUnsent(tables, report.taskId, problem, worker.now());
+    });
     worker.log({
       type: 'warning',
       text: `the queue refused a ${report.body.kind} on ${report.taskId}: ${problem}`,
@@ -117,4 +122,11 @@ async function postponeOrDrop(worker: Teller, report: StoredReport, error: unkno
     reports.postpone(report.id, Math.max(worker.now() + wait, asked), problem),
   );
   if (!(error instanceof AppError)) throw error;
+}
+
+/** A task that no broker takes would wait for ever. */
+async function endUnsent(tables: Tables, taskId: string, note: string, now: number): Promise<void> {
+  const task = await tables.tasks.get(taskId);
+  if (task?.state !== 'queued' || task.availableAt !== withBroker) return;
+  await tables.tasks.move(task, 'failed', { note, failureKind: 'setup', availableAt: withBroker }, now);
 }

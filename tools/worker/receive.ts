@@ -27,7 +27,18 @@ export async function receive(worker: Worker, broker: Broker): Promise<void> {
   for (const role of worker.roles()) {
     const free = await freeSlots(worker, role);
     if (free <= 0) continue;
-    for (const delivery of await broker.take(role.name, free)) await takeIn(worker, role, delivery);
+    await takeAll(worker, role, await broker.take(role.name, free));
+  }
+}
+
+/** Whatever stops us, nothing of what was handed over stays between the broker and the store. */
+async function takeAll(worker: Worker, role: Role, deliveries: Delivery[]): Promise<void> {
+  const left = [...deliveries];
+  try {
+    for (let next = left.shift(); next; next = left.shift()) await takeIn(worker, role, next);
+  } catch (error) {
+    for (const delivery of left) await delivery.giveBack();
+    throw error;
   }
 }
 
@@ -46,10 +57,16 @@ function isBusy(task: Task): boolean {
   return isLive(task.state) && task.state !== 'input_required';
 }
 
-/** Slots of the role's lane that neither a run nor a task already taken fills. */
+/** Slots of the role's lane that neither a run nor a task already taken fills. A role that is paused takes none. */
 async function freeSlots(worker: Worker, role: Role): Promise<number> {
   const lanes = new Map(worker.knownRoles().map((known) => [known.name, known.lane]));
-  const waiting = await worker.store.read(({ tasks }) => tasks.handedOver());
+  const { waiting, pauses } = await worker.store.read(async (tables) => ({
+    waiting: await tables.tasks.handedOver(),
+    pauses: await tables.pauses.list(),
+  }));
+  const now = worker.now();
+  const mine = [`role:${role.name}`, `agent:${worker.agent.name}`];
+  if (pauses.some(({ scope, until }) => mine.includes(scope) && (until === null || until > now))) return 0;
   const taken = waiting.filter((each) => lanes.get(each.role) === role.lane);
   const running = [...worker.running.values()].filter((run) => run.role.lane === role.lane).length;
   return worker.options.lanes[role.lane] - running - taken.reduce((sum, { count }) => sum + count, 0);
@@ -78,7 +95,11 @@ export async function takeIn(
     await store(worker, role, envelope);
   } catch (error) {
     await delivery.giveBack();
-    throw error;
+    // Other work goes on; the broker is asked again after a while.
+    if (!hasCode(error, 'ARTIFACTS_UNAVAILABLE')) throw error;
+    throw new AppError('QUEUE_UNAVAILABLE', `tasks cannot be taken: ${error.message}`, {
+      hints: error.hints,
+    });
   }
   if (hold) delivery.holdFor(envelope.task_id);
   else await delivery.accept();

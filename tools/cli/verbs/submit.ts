@@ -85,6 +85,7 @@ export async function submit(title: string | undefined, options: SubmitOptions):
     if (known) assertSame(known, task, options.key ?? '');
     store.ring();
     await handOver(session);
+    await assertTaken(session, (known ?? task).id);
     answer(known ?? task, known !== undefined, options);
   });
 }
@@ -175,6 +176,19 @@ export async function handOver(session: Session): Promise<void> {
       `! the broker has not got it yet (${messageOf(error)}); the next agentq hands it over\n`,
     );
   }
+}
+
+/** The broker may have refused it for good. */
+async function assertTaken({ store, settings }: Session, id: string): Promise<void> {
+  if (settings.amqpUrl === undefined) return;
+  const task = await store.read(({ tasks }) => tasks.get(id));
+  if (task?.state !== 'failed' || task.failureKind !== 'setup') return;
+  throw new AppError('QUEUE_REJECTED', task.note ?? 'the broker has refused it', {
+    hints: [
+      'agentq init   (declares the queues of all roles and coordinators)',
+      `agentq redrive ${id}   (then)`,
+    ],
+  });
 }
 
 function assertSame(known: Task, wanted: Task, key: string): void {
