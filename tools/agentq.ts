@@ -25,7 +25,10 @@ Examples:
   agentq result task-1f3c --wait 10m
   agentq inbox                      what waits for your decision
   agentq answer task-1f3c "yes, but without the price"
-  agentq show todoist:6X7rM8997g3RQmvh --json`;
+  agentq show todoist:6X7rM8997g3RQmvh --json
+
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 no such task, 10 not yet, 11 failed or cancelled,
+  12 waits for a person, 13 unverified, 14 not yours any more, 75 try again later`;
 
 function build(): Command {
   const program = new Command('agentq')

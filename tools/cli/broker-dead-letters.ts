@@ -1,4 +1,5 @@
 /** What lies in the broker's own queue of dead letters: messages that no worker could make a task of, or finish. */
+import { isRetryable } from '../errors.ts';
 import type { Settings } from './environment.ts';
 import { openBroker } from './open-broker.ts';
 import { iso } from './task-view.ts';
@@ -15,7 +16,7 @@ export interface BrokerDeadLetter {
 
 const maxShown = 1000;
 
-/** They stay where they are. Throws QUEUE_* when the broker cannot be reached. */
+/** They stay where they are. Of a broker that is away nothing is known. */
 export async function brokerDeadLetters(settings: Settings, storeId: string): Promise<BrokerDeadLetter[]> {
   const queue = await openBroker(settings, { holder: storeId, roles: () => [] });
   try {
@@ -27,6 +28,9 @@ export async function brokerDeadLetters(settings: Settings, storeId: string): Pr
       deliveries,
       at: iso(at ?? null),
     }));
+  } catch (error) {
+    if (isRetryable(error)) return [];
+    throw error;
   } finally {
     await queue?.close();
   }

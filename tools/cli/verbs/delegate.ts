@@ -18,14 +18,15 @@ import {
 } from '../evidence-view.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { shown } from '../render-worker.ts';
-import { findTask, print, printJson, withStore, type Output, type Session } from '../session.ts';
+import { findTask, print, printJson, type Output, type Session } from '../session.ts';
+import { withNews } from '../with-news.ts';
 import { waitFor } from '../wait-for.ts';
 
 /** Bytes of a result that is printed. */
 const maxPrinted = 16 * 1024 * 1024;
 
 export async function status(ref: string, options: Output): Promise<void> {
-  await withStore({ create: false, sync: true }, async (session) => {
+  await withNews(async (session) => {
     const task = await findTask(session, ref);
     if (options.quiet) return print(task.id);
     const evidence = await evidenceNow(session, task);
@@ -41,7 +42,7 @@ export interface ResultOptions extends Output {
 
 export async function result(ref: string, options: ResultOptions): Promise<void> {
   const forMs = options.wait === undefined ? 0 : durationFlag('--wait', options.wait);
-  await withStore({ create: false, sync: true }, async (session) => {
+  await withNews(async (session) => {
     const { id } = await findTask(session, ref);
     const task = await waitFor(session, { forMs }, async () => {
       const current = await session.store.read(({ tasks }) => tasks.get(id));
@@ -129,7 +130,7 @@ async function textOf(session: Session, task: Task, evidence: Evidence, anyway: 
 }
 
 export async function verify(ref: string, options: Output): Promise<void> {
-  await withStore({ create: false, sync: true }, async (session) => {
+  await withNews(async (session) => {
     const task = await findTask(session, ref);
     const evidence = await evidenceOf(session, task);
     if (evidence.verified !== true)
@@ -141,7 +142,7 @@ export async function verify(ref: string, options: Output): Promise<void> {
 }
 
 export async function artifacts(ref: string, options: Output & { save?: string }): Promise<void> {
-  await withStore({ create: false, sync: true }, async (session) => {
+  await withNews(async (session) => {
     const task = await findTask(session, ref);
     const evidence = await evidenceOf(session, task);
     if (evidence.verified === false) throw unverified(task, evidence);

@@ -3,6 +3,7 @@ import { AppError } from '../../errors.ts';
 import { states, type State } from '../../store/states.ts';
 import { withoutSignature } from '../../worker/thread.ts';
 import { findTask, print, printJson, withStore, type Output } from '../session.ts';
+import { withNews } from '../with-news.ts';
 import {
   attemptJson,
   detailLines,
@@ -27,7 +28,7 @@ export async function list(options: ListOptions): Promise<void> {
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1)
     throw new AppError('BAD_USAGE', `expected --limit to be a whole number from 1, got: "${options.limit}"`);
-  await withStore({ create: false, sync: true }, async (session) => {
+  await withNews(async (session) => {
     const { store, now } = session;
     const parent = options.parent === undefined ? undefined : await findTask(session, options.parent);
     const found = await store.read(({ tasks }) =>
@@ -52,7 +53,7 @@ function stateOf(text: string): State {
 }
 
 export async function show(ref: string, options: Output): Promise<void> {
-  await withStore({ create: false, sync: true }, async (session) => {
+  await withNews(async (session) => {
     const task = await findTask(session, ref);
     const { attempts, events, comments, reports } = await session.store.read(async (tables) => ({
       attempts: await tables.attempts.list(task.id),

@@ -3,6 +3,7 @@ import { AppError } from '../../errors.ts';
 import { openRoles } from '../../roles/watch-roles.ts';
 import { isGone } from '../../worker/reconcile.ts';
 import { findTask, print, printJson, withStore, type Output } from '../session.ts';
+import { withNews } from '../with-news.ts';
 import { prometheus, readStats, statsLines } from '../stats.ts';
 import { taskJson, taskLine } from '../task-view.ts';
 import { whyNot } from '../why.ts';
@@ -38,7 +39,7 @@ export async function why(ref: string, options: Output): Promise<void> {
 }
 
 export async function dlq(options: Output): Promise<void> {
-  await withStore({ create: false, sync: true }, async ({ store, settings, now }) => {
+  await withNews(async ({ store, settings, now }) => {
     const dead = await store.read(({ tasks }) => tasks.list({ states: ['failed'], limit: 1000 }));
     const letters =
       settings.amqpUrl === undefined

@@ -2,7 +2,8 @@
 import type { TaskEvent } from '../../store/events.ts';
 import type { State } from '../../store/states.ts';
 import { shown } from '../render-worker.ts';
-import { findTask, print, withStore, type Output, type Session } from '../session.ts';
+import { findTask, print, type Output, type Session } from '../session.ts';
+import { withNews } from '../with-news.ts';
 import { eventJson, iso } from '../task-view.ts';
 import { waitFor } from '../wait-for.ts';
 
@@ -15,7 +16,7 @@ const page = 500;
 const resting: readonly State[] = ['completed', 'failed', 'cancelled', 'input_required'];
 
 export async function events(ref: string, options: EventsOptions): Promise<void> {
-  await withStore({ create: false, sync: true }, async (session) => {
+  await withNews(async (session) => {
     const { id } = await findTask(session, ref);
     const stop = new AbortController();
     const onSignal = (): void => stop.abort();
