@@ -72,7 +72,7 @@ export function openRabbitQueue(options: RabbitOptions): RabbitQueue {
     log,
     sweepMs: options.sweepMs ?? 5000,
   });
-  const tending = tend(holding.tend, Math.min(30_000, ackTimeoutMs / 8), log);
+  const tending = tend(holding.tend, Math.min(10_000, ackTimeoutMs / 8), log);
   const sending = {
     publish,
     base: ensure.base,
