@@ -4,7 +4,7 @@
  * belongs to a link (channels, deliveries) dies with it.
  */
 import { type Channel, type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
-import { AppError, hasCode } from '../../errors.ts';
+import { AppError } from '../../errors.ts';
 import { type Calls, callsOn } from './calls.ts';
 import { alarmed, connectFailure, explained, unavailable, within } from './failures.ts';
 
@@ -74,7 +74,7 @@ function keepConnected(options: ConnectionOptions): Connecting {
     link.alive = false;
     if (current === link) current = undefined;
     // Whatever ended it, what is asked of the broker meanwhile may succeed later.
-    problem = hasCode(why, 'QUEUE_UNAVAILABLE') ? why : unavailable(why.message, why);
+    problem = why.code === 'QUEUE_UNAVAILABLE' ? why : unavailable(why.message, why);
     for (const callback of downs) callback(link, why);
     destroy(link.model, why);
     if (closed) return;
