@@ -3,9 +3,13 @@
  * after another, medians. Flags behind the name: `--small` fills 10,000 instead of a million, `--ours` leaves the
  * others out.
  */
+import { cpus, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NotHere, type Contender, type Flow } from './queues/contender.ts';
+import { postgresVersion } from './queues/databases.ts';
 import { ours } from './queues/ours.ts';
+import { installPeers } from './queues/peers/install.ts';
+import { peers } from './queues/peers/all.ts';
 import { median, ratio, say } from './worker-program.ts';
 
 const rounds = 3;
@@ -32,6 +36,7 @@ export async function queueFlow(flags: readonly string[] = process.argv): Promis
     ours('PostgreSQL', 'worker, delegated', standardBacklog),
     ours('SQLite', 'worker', many),
     ours('PostgreSQL', 'worker', many),
+    ...(flags.includes('--ours') ? [] : others()),
   ];
   const entries: Entry[] = [];
   try {
@@ -45,9 +50,21 @@ export async function queueFlow(flags: readonly string[] = process.argv): Promis
           const known = entry.rates.get(atOnce) ?? [];
           entry.rates.set(atOnce, [...known, await rate(entry.flow, atOnce)]);
         }
+    say(await machine());
     table(entries);
   } finally {
-    for (const { flow } of entries) await flow.close();
+    await Promise.allSettled(entries.map(({ flow }) => flow.close()));
+  }
+}
+
+function others(): Contender[] {
+  try {
+    installPeers();
+    return peers();
+  } catch (error) {
+    if (!(error instanceof NotHere)) throw error;
+    say(`  other queues: left out, ${error.message}`);
+    return [];
   }
 }
 
@@ -77,23 +94,51 @@ async function rate(flow: Flow, atOnce: number): Promise<number> {
   return perSecond;
 }
 
+/** What the absolute numbers depend on. */
+async function machine(): Promise<string> {
+  const postgres = await postgresVersion().catch(() => 'none');
+  const [cpu] = cpus();
+  const load = loadavg()[0]?.toFixed(1);
+  return `Node ${process.version}, PostgreSQL ${postgres}, ${cpus().length} x ${cpu?.model}, load at the end ${load}`;
+}
+
+interface Row {
+  name: string;
+  backlog: number;
+  disk: string;
+  note: string;
+  rates: number[];
+}
+
 function table(entries: readonly Entry[]): void {
-  const best = entries.find(({ contender }) => contender.name.endsWith('SQLite, worker'));
-  say(`tasks a second, submitted, claimed and completed; ${rounds} interleaved rounds, medians`);
+  const rows = entries.map(({ contender, rates }): Row => ({
+    name: [contender.name, contender.version].join(' ').trim(),
+    backlog: contender.backlog ?? standardBacklog,
+    disk: contender.durability,
+    note: contender.note,
+    rates: concurrencies.map((atOnce) => median(rates.get(atOnce) ?? [])),
+  }));
   say(
-    `  ${'queue'.padEnd(34)}${'backlog'.padStart(9)}${'1 at once'.padStart(11)}${'10 at once'.padStart(11)}  on disk`,
+    `tasks a second, submitted, claimed and completed; ${rounds} interleaved rounds of ${measuredMs} ms, medians`,
   );
-  for (const { contender, rates } of entries) {
-    const cells = concurrencies.map((atOnce) =>
-      median(rates.get(atOnce) ?? [])
-        .toFixed(0)
-        .padStart(11),
-    );
-    const ratios = concurrencies.map((atOnce) =>
-      ratio(median(best?.rates.get(atOnce) ?? []), median(rates.get(atOnce) ?? [])),
-    );
+  say(
+    `  ${'queue'.padEnd(36)}${'waiting'.padStart(8)}${'1 at once'.padStart(11)}${'10 at once'.padStart(12)}  on disk`,
+  );
+  for (const { name, backlog, rates, disk, note } of rows) {
+    const [one, ten] = rates.map((perSecond) => perSecond.toFixed(perSecond < 10 ? 1 : 0));
     say(
-      `  ${contender.name.padEnd(34)}${String(contender.backlog ?? standardBacklog).padStart(9)}${cells.join('')}  ${contender.durability}  ${ratios.join(' / ')}`,
+      `  ${name.padEnd(36)}${String(backlog).padStart(8)}${one?.padStart(11)}${ten?.padStart(12)}  ${disk}; ${note}`,
     );
+  }
+  const [sqlite, postgres] = ['SQLite', 'PostgreSQL'].map((database) =>
+    rows.find(({ name, backlog }) => name === `ours, ${database}, worker` && backlog === standardBacklog),
+  );
+  if (!sqlite) return;
+  say(`  ratios, ours / theirs, 1 and 10 at once${' '.repeat(14)}${'on SQLite'.padEnd(20)}on PostgreSQL`);
+  for (const row of rows.filter(({ name }) => !name.startsWith('ours'))) {
+    const cells = [sqlite, postgres].map((own) =>
+      own ? row.rates.map((theirs, index) => ratio(own.rates[index] ?? 0, theirs)).join(', ') : '',
+    );
+    say(`  ${row.name.padEnd(36)}${row.disk.padEnd(19)}${cells.map((cell) => cell.padEnd(20)).join('')}`);
   }
 }
