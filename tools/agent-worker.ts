@@ -52,6 +52,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const broker = await openBroker(settings, {
     holder: store.id,
     roles: () => servedRoles().map((role) => role.name),
+    log: (text) => worker.log({ type: 'warning', text, hints: [] }),
   });
   if (broker) queues.set(broker.name, broker);
   const worker: Worker = {

@@ -90,7 +90,7 @@ async function tearDown({ prefix }: Site, roles: string[]): Promise<void> {
     );
     for (const name of [...queues, `${prefix}.dead`, `${prefix}.results.coordinator`])
       await (await connection.createChannel()).deleteQueue(name);
-    for (const name of [prefix, `${prefix}.dead`])
+    for (const name of [prefix, `${prefix}.dead`, `${prefix}.held`])
       await (await connection.createChannel()).deleteExchange(name);
   } finally {
     await connection.close();

@@ -6,15 +6,17 @@ export interface BrokerOptions {
   /** Whose deliveries are held: the store's id. */
   holder: string;
   roles: () => string[];
+  /** Told when the connection is lost and when it is back, and what is handed over. */
+  log?: (text: string) => void;
 }
 
 /** Undefined: none is used. */
 export async function openBroker(
   settings: Settings,
-  { holder, roles }: BrokerOptions,
+  { holder, roles, log }: BrokerOptions,
 ): Promise<RabbitQueue | undefined> {
   const { amqpUrl: url, amqpPrefix: prefix, amqpAckTimeoutMs: ackTimeoutMs } = settings;
   if (url === undefined) return undefined;
   const { openRabbitQueue } = await import('../queues/rabbitmq/rabbitmq.ts');
-  return openRabbitQueue({ url, prefix, ackTimeoutMs, holder, roles });
+  return openRabbitQueue({ url, prefix, ackTimeoutMs, holder, roles, ...(log ? { log } : {}) });
 }
