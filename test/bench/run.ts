@@ -2,13 +2,17 @@
 import { claudeOverhead } from './claude-overhead.ts';
 import { fastLane } from './fast-lane.ts';
 import { idlePoll } from './idle-poll.ts';
+import { latency } from './latency.ts';
 import { memory } from './memory.ts';
 import { queueFlow } from './queue-flow.ts';
+import { startUp } from './start-up.ts';
 
 const all: Record<string, () => Promise<void>> = {
   'idle-poll': idlePoll,
   memory,
   'fast-lane': fastLane,
+  latency,
+  'start-up': startUp,
   queues: () => queueFlow(),
   claude: claudeOverhead,
 };

@@ -10,7 +10,7 @@ import { localQueueName, openLocalQueue } from '../../../tools/queues/local.ts';
 import { parseRole } from '../../../tools/roles/load-role.ts';
 import { openStore, type Store } from '../../../tools/store/store.ts';
 import type { Task } from '../../../tools/store/tasks.ts';
-import { delegatedTask } from '../../../tools/worker/delegated.ts';
+import { delegatedTask } from '../../../tools/delegation/delegated.ts';
 import { freshTask } from '../../../tools/worker/enqueue.ts';
 import type { Worker } from '../../../tools/worker/worker.ts';
 import { openWorkspace } from '../../../tools/workspaces/workspace.ts';
