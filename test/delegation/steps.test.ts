@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { CompletionEnvelope, TaskEnvelope } from '../../tools/queues/envelope.ts';
 import { withBroker, type Task } from '../../tools/store/tasks.ts';
 import { cancel, cancelById } from '../../tools/worker/cancel.ts';
-import { delegatedTask } from '../../tools/worker/delegated.ts';
-import { mayStart } from '../../tools/worker/may-start.ts';
-import { putBack } from '../../tools/worker/put-back.ts';
-import { applyCompletion } from '../../tools/worker/take-completions.ts';
-import { tellRequester } from '../../tools/worker/tell-requester.ts';
+import { delegatedTask } from '../../tools/delegation/delegated.ts';
+import { mayStart } from '../../tools/delegation/may-start.ts';
+import { putBack } from '../../tools/delegation/put-back.ts';
+import { applyCompletion } from '../../tools/delegation/take-completions.ts';
+import { tellRequester } from '../../tools/delegation/tell-requester.ts';
 import { exampleRole, noon } from '../worker/examples.ts';
 import { workerInMemory, type Bench } from '../worker/worker-in-memory.ts';
 

@@ -4,7 +4,7 @@
  */
 import { AppError } from '../errors.ts';
 import { deliver } from '../worker/deliver.ts';
-import { applyCompletion } from '../worker/take-completions.ts';
+import { applyCompletion } from '../delegation/take-completions.ts';
 import { openBroker } from './open-broker.ts';
 import type { Session } from './session.ts';
 

@@ -4,7 +4,7 @@
  */
 import { isRetryable } from '../errors.ts';
 import type { Role } from '../roles/role.ts';
-import { takeIn } from '../worker/receive.ts';
+import { takeIn } from '../delegation/receive.ts';
 import { openBroker } from './open-broker.ts';
 import type { Session } from './session.ts';
 

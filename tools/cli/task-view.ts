@@ -113,7 +113,8 @@ export function detailLines({ task, attempts, events, thread, now }: TaskDetail)
     `  ${task.id}  ${task.state}  ${task.role}  p${task.priority}  $${task.cost.toFixed(2)}`,
   ];
   if (task.note !== null) lines.push(`  ${shown(task.note, 300)}`);
-  if (task.availableAt === withBroker) lines.push(...(task.state === 'queued' ? ['  the broker has it'] : []));
+  if (task.availableAt === withBroker)
+    lines.push(...(task.state === 'queued' ? ['  the broker has it'] : []));
   else if (task.availableAt > now) lines.push(`  next attempt in ${duration(task.availableAt - now)}`);
   if (task.deadlineAt !== null) lines.push(`  latest useful completion: ${iso(task.deadlineAt)}`);
   lines.push('', 'Attempts');

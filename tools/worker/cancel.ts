@@ -3,7 +3,7 @@ import { brokerQueueName } from '../queues/queue.ts';
 import { isLive } from '../store/states.ts';
 import type { Tables } from '../store/store.ts';
 import { withBroker, type Task } from '../store/tasks.ts';
-import { tellRequester } from './tell-requester.ts';
+import { tellRequester } from '../delegation/tell-requester.ts';
 import type { NewWorkerEvent } from './worker-event.ts';
 
 /**

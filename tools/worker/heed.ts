@@ -4,7 +4,7 @@ import type { Tables } from '../store/store.ts';
 import type { Task, Turn } from '../store/tasks.ts';
 import { cancel } from './cancel.ts';
 import { again } from './enqueue.ts';
-import { startRule } from './may-start.ts';
+import { startRule } from '../delegation/may-start.ts';
 import { roundsUsedUp, textChanged } from './messages.ts';
 import { readComments, signature } from './thread.ts';
 

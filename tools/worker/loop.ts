@@ -9,7 +9,7 @@ import { watchPauses } from './pauses.ts';
 import { createProgress } from './progress.ts';
 import { openQueueLine, type QueueLine } from './queue-line.ts';
 import { startHeart } from './heart.ts';
-import { heedBroker } from './heed-broker.ts';
+import { heedBroker } from '../delegation/heed-broker.ts';
 import { reconcile, takeBack, thisProcess } from './reconcile.ts';
 import { park } from './shutdown.ts';
 import type { Worker } from './worker.ts';

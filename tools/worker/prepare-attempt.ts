@@ -9,7 +9,7 @@ import { prepare, writeContext, type Places } from '../workspaces/workspace.ts';
 import { leastUsd, type Claim } from './claim.ts';
 import { fieldsOf, missingFields } from './eligibility.ts';
 import { buildContext, buildPrompt, type PromptInput } from './prompt.ts';
-import { mayStart, startRule } from './may-start.ts';
+import { mayStart, startRule } from '../delegation/may-start.ts';
 import type { Worker } from './worker.ts';
 
 /** What the agent was told: comments that have been heard once it has worked, and the text that it worked on. */

@@ -9,7 +9,7 @@ import { deliver } from './deliver.ts';
 import { openDesks } from './open-desks.ts';
 import { openLead } from './lead.ts';
 import { intake } from './intake.ts';
-import { receive } from './receive.ts';
+import { receive } from '../delegation/receive.ts';
 import type { Worker } from './worker.ts';
 
 export interface QueueLine {

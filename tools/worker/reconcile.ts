@@ -14,7 +14,7 @@ import type { WorkerRow } from '../store/workers.ts';
 import { closeAttempt } from './close-attempt.ts';
 import * as say from './messages.ts';
 import { maxCrashes } from './settle.ts';
-import { tellRequester } from './tell-requester.ts';
+import { tellRequester } from '../delegation/tell-requester.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
 

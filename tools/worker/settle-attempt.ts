@@ -19,9 +19,9 @@ import { heed } from './heed.ts';
 import { maxComment } from './messages.ts';
 import type { Ready } from './prepare-attempt.ts';
 import type { Progress } from './progress.ts';
-import { deliverResult } from './publish-result.ts';
+import { deliverResult } from '../delegation/publish-result.ts';
 import { settle, type Settlement } from './settle.ts';
-import { tellRequester } from './tell-requester.ts';
+import { tellRequester } from '../delegation/tell-requester.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
 

@@ -12,7 +12,7 @@ import type { Role } from '../roles/role.ts';
 import type { State } from '../store/states.ts';
 import type { Task, TaskMeta } from '../store/tasks.ts';
 import type { Evidence } from '../workspaces/evidence.ts';
-import { startRule } from './may-start.ts';
+import { startRule } from '../delegation/may-start.ts';
 import { attemptBackoff, backoff, pauseBackoff } from './backoff.ts';
 import * as say from './messages.ts';
 

@@ -2,7 +2,7 @@
 import { isRetryable } from '../../../tools/errors.ts';
 import { localQueueName } from '../../../tools/queues/local.ts';
 import { openStore, type Store } from '../../../tools/store/store.ts';
-import { delegatedTask } from '../../../tools/worker/delegated.ts';
+import { delegatedTask } from '../../../tools/delegation/delegated.ts';
 import { asAdmin, createDatabase } from '../../store/postgres-server.ts';
 import { envelopeOf, type Ground } from './ground.ts';
 import { roleName } from './role.ts';

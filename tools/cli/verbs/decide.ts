@@ -1,17 +1,14 @@
 /** `agentq cancel`, `answer` and `redrive`: what a human says to a task. The same acts as in Todoist. */
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../errors.ts';
-import type { TaskEnvelope } from '../../queues/envelope.ts';
-import { brokerQueueName } from '../../queues/queue.ts';
 import { openRoles } from '../../roles/watch-roles.ts';
 import { isLive } from '../../store/states.ts';
-import type { Tables } from '../../store/store.ts';
 import { withBroker, type Task } from '../../store/tasks.ts';
 import { heed } from '../../worker/heed.ts';
-import { putBack } from '../../worker/put-back.ts';
+import { putBack } from '../../delegation/put-back.ts';
 import { cancel as cancelTask } from '../../worker/cancel.ts';
 import { signature } from '../../worker/thread.ts';
-import { markWithdrawn } from '../../worker/withdraw.ts';
+import { markWithdrawn } from '../../delegation/withdraw.ts';
 import { isAgent } from '../agents-may.ts';
 import { findTask, print, printJson, withStore, type Output, type Session } from '../session.ts';
 import { taskJson } from '../task-view.ts';
@@ -73,10 +70,6 @@ export async function answer(ref: string, text: string, options: Output): Promis
       if (task.state !== 'input_required' && task.state !== 'completed' && task.state !== 'failed')
         throw new AppError('CONFLICT', `${task.id} is ${task.state}: there is nothing to answer now`, {
           hints: [`agentq show ${task.id}   (somebody may have answered before)`],
-        });
-      if (task.availableAt === withBroker)
-        throw new AppError('CONFLICT', `${task.id} runs on another machine, and is answered there`, {
-          hints: [`agentq answer ${task.id} "…"   (where its worker is)`],
         });
       if (task.availableAt === withBroker)
         throw new AppError('CONFLICT', `${task.id} runs on another machine, which has asked`, {

@@ -1,15 +1,15 @@
 /** `agentq claim`, `heartbeat`, `complete` and `fail`: a worker that is not ours, one command at a time. */
 import type { Role } from '../../roles/role.ts';
 import type { Task } from '../../store/tasks.ts';
-import { complete as completeTask } from '../../worker/complete-from-shell.ts';
-import { fail as failTask } from '../../worker/fail-from-shell.ts';
+import { complete as completeTask } from '../../delegation/complete-from-shell.ts';
+import { fail as failTask } from '../../delegation/fail-from-shell.ts';
 import {
   claimNext,
   heartbeat as prolong,
   type NothingToDo,
   type ShellClaim,
-} from '../../worker/from-shell.ts';
-import { markWithdrawn } from '../../worker/withdraw.ts';
+} from '../../delegation/from-shell.ts';
+import { markWithdrawn } from '../../delegation/withdraw.ts';
 import { durationFlag } from '../duration-flag.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { shown } from '../render-worker.ts';

@@ -4,7 +4,7 @@ import type { Role } from '../roles/role.ts';
 import type { Tables } from '../store/store.ts';
 import { withBroker, type Task, type TaskPatch } from '../store/tasks.ts';
 import { deadlineOf } from './delegated.ts';
-import { again, contentHash } from './enqueue.ts';
+import { again, contentHash } from '../worker/enqueue.ts';
 
 export interface PutBack {
   task: Task;

@@ -4,11 +4,11 @@ import type { AgentLabel } from '../queues/queue.ts';
 import type { Role } from '../roles/role.ts';
 import type { Store, Tables } from '../store/store.ts';
 import { withBroker, type Task } from '../store/tasks.ts';
-import { tellWorkers } from './cancel.ts';
+import { tellWorkers } from '../worker/cancel.ts';
 import { begin, holder, lost, shellQueues, whyNotNow, type Held } from './from-shell.ts';
-import type { Ending as Said } from './messages.ts';
+import type { Ending as Said } from '../worker/messages.ts';
 import { tellRequester } from './tell-requester.ts';
-import { signature } from './thread.ts';
+import { signature } from '../worker/thread.ts';
 
 const maxText = 4000;
 /** How long an end may take, ms: of a task that begins with it, and before another command may try. */

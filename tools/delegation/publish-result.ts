@@ -9,7 +9,7 @@ import { verifyResult } from '../artifacts/verify.ts';
 import { AppError, hasCode, isRetryable } from '../errors.ts';
 import type { TaskMeta } from '../store/tasks.ts';
 import type { Evidence } from '../workspaces/evidence.ts';
-import type { EndedAttempt } from './settle-attempt.ts';
+import type { EndedAttempt } from '../worker/settle-attempt.ts';
 
 /** How long an artifact root that cannot be written is waited for, ms. */
 const patienceMs = 30 * 60_000;

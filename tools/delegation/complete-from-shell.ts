@@ -19,7 +19,7 @@ import type { Task } from '../store/tasks.ts';
 import { closing, ended, endMs, holdOrBegin, isWithBroker, misplaced } from './end-from-shell.ts';
 import { report, takeFromBroker, textOf, type Ending } from './end-from-shell.ts';
 import { holder, lost, orThrow, type Held } from './from-shell.ts';
-import * as say from './messages.ts';
+import * as say from '../worker/messages.ts';
 
 /** Bytes of the file that is the result. */
 const maxResultFile = 10_000_000;

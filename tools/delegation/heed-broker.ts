@@ -1,9 +1,9 @@
 /** A broker's word to all its workers: a task is to be dropped, wherever it is. */
 import { messageOf } from '../errors.ts';
 import type { ControlEnvelope } from '../queues/envelope.ts';
-import type { Bell } from './bell.ts';
-import { cancelById } from './cancel.ts';
-import type { Worker } from './worker.ts';
+import type { Bell } from '../worker/bell.ts';
+import { cancelById } from '../worker/cancel.ts';
+import type { Worker } from '../worker/worker.ts';
 
 export function heedBroker(worker: Worker, bell: Bell): (control: ControlEnvelope) => void {
   const heed = async ({ task_id: id, reason }: ControlEnvelope): Promise<void> => {

@@ -3,7 +3,7 @@ import type { TaskEnvelope } from '../queues/envelope.ts';
 import { rankOf } from '../queues/priority.ts';
 import type { Role } from '../roles/role.ts';
 import type { Task } from '../store/tasks.ts';
-import { freshTask } from './enqueue.ts';
+import { freshTask } from '../worker/enqueue.ts';
 
 /** Agents that ask agents that ask agents: beyond this many it is a mistake, and an expensive one. */
 export const maxDepth = 5;

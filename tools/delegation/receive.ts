@@ -10,13 +10,13 @@ import type { Role } from '../roles/role.ts';
 import { isLive } from '../store/states.ts';
 import type { Tables } from '../store/store.ts';
 import { withBroker, type Task } from '../store/tasks.ts';
-import { cancel } from './cancel.ts';
+import { cancel } from '../worker/cancel.ts';
 import { delegatedTask } from './delegated.ts';
-import { again } from './enqueue.ts';
+import { again } from '../worker/enqueue.ts';
 import { accepts, acceptedBy } from './may-start.ts';
 import { finishedBefore } from './finished-before.ts';
 import { tellRequester } from './tell-requester.ts';
-import type { Worker } from './worker.ts';
+import type { Worker } from '../worker/worker.ts';
 
 /** Bytes of a context file. */
 const maxContext = 1_000_000;

@@ -12,9 +12,9 @@ import type { Role } from '../roles/role.ts';
 import type { Attempt } from '../store/attempts.ts';
 import type { Store, Tables } from '../store/store.ts';
 import type { Task, TaskPatch } from '../store/tasks.ts';
-import { closeAttempt } from './close-attempt.ts';
+import { closeAttempt } from '../worker/close-attempt.ts';
 import { mayStart } from './may-start.ts';
-import { expireTask, isGone, recover, type Keeper } from './reconcile.ts';
+import { expireTask, isGone, recover, type Keeper } from '../worker/reconcile.ts';
 
 /** `agent` of attempts made from a shell. */
 export const shellAgent = 'shell';

@@ -6,7 +6,7 @@ import type { Task } from '../store/tasks.ts';
 import { closing, ended, holdOrBegin, isWithBroker, misplaced } from './end-from-shell.ts';
 import { report, takeFromBroker, textOf, type Ending } from './end-from-shell.ts';
 import { orThrow, type Held } from './from-shell.ts';
-import * as say from './messages.ts';
+import * as say from '../worker/messages.ts';
 
 /**
  * Ends the task as failed for good, and yields it as it is now; `withdrawn`: a broker had it. Throws CONFLICT or CLAIM_LOST.
