@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync, writeFileSync, chmodSync, rmSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
+import { attemptMarker } from '../agents/agent.ts';
 import { AppError, messageOf } from '../errors.ts';
 import { hasOwnFolder, type Role } from '../roles/role.ts';
 
@@ -134,12 +135,16 @@ export function cleanAttempt(places: Places): void {
 function writeCommands(workspace: Workspace, folder: string, request: PlaceRequest): string | undefined {
   const commands = request.role.skills.flatMap((skill) => skill.commands);
   if (commands.length === 0) return undefined;
+  const outputDir = outputFolder(request.role, request.taskId);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const settings = {
     AGENT_TASK_ID: request.taskId,
+    // Its presence is what tells a program of ours that an agent is asking.
+    [attemptMarker]: request.attemptId,
     AGENT_COMMANDS_DIR: folder,
     AGENT_DATA_DIR: workspace.dataDir,
     AGENT_WORKSPACE: workspace.root,
+    ...(outputDir === undefined ? {} : { AGENT_OUTPUT_DIR: outputDir }),
     ...(request.role.repo === undefined ? {} : { AGENT_REPO: request.role.repo }),
   };
   for (const { name, script } of commands) {
