@@ -14,23 +14,14 @@ import { withBroker, type Task } from '../../store/tasks.ts';
 import { delegatedTask, maxDepth } from '../../delegation/delegated.ts';
 import { acceptedBy, accepts } from '../../delegation/may-start.ts';
 import { sendTask } from '../../delegation/put-back.ts';
-import { compose, type Asker } from '../compose.ts';
+import { compose, type Asker, type Wanted } from '../compose.ts';
 import { refuseSecrets } from '../secrets.ts';
 import { print, printJson, withStore, type Output, type Session } from '../session.ts';
 import { taskJson } from '../task-view.ts';
 
-export interface SubmitOptions extends Output {
-  to: string;
+export interface SubmitOptions extends Output, Wanted {
   from?: string;
-  type: string;
   file?: string;
-  instructions?: string;
-  priority: string;
-  format?: string;
-  expect?: string[];
-  key?: string;
-  ttl?: string;
-  budget?: string;
 }
 
 const maxContext = 1_000_000;
