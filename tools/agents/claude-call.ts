@@ -59,6 +59,15 @@ export function safePrompt(prompt: string): string {
   return /^\s*(?:\/|$)/u.test(prompt) ? `The task:\n\n${prompt}` : prompt;
 }
 
+const secrets = ['**/.env', '**/.env.*'];
+/** The next git that is started there would do what stands in it. */
+const planted = ['**/.git', '**/.git/**'];
+
+/** Both spellings: relative to the working directory, and anywhere on the disk. */
+function everywhere(tool: string, patterns: readonly string[]): string[] {
+  return patterns.flatMap((pattern) => [`${tool}(${pattern})`, `${tool}(//${pattern})`]);
+}
+
 export interface SettingsOptions {
   /** Shell command run before each tool call; exit code 2 refuses it. */
   hook: string | undefined;
@@ -69,12 +78,7 @@ export function claudeSettings(rules: RuleLists, { hook }: SettingsOptions): obj
     permissions: {
       allow: rules.granted,
       ask: rules.ask,
-      // Both spellings: relative to the working directory, and anywhere on the disk.
-      deny: [
-        ...['Read(**/.env)', 'Read(**/.env.*)', 'Read(//**/.env)', 'Read(//**/.env.*)'],
-        // The next git that is started there would do what stands in it.
-        ...['Edit(**/.git)', 'Edit(**/.git/**)', 'Edit(//**/.git)', 'Edit(//**/.git/**)'],
-      ],
+      deny: [...everywhere('Read', secrets), ...everywhere('Edit', [...secrets, ...planted])],
     },
     attribution: { commit: '', pr: '' },
     ...(hook === undefined
