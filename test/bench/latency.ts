@@ -3,12 +3,22 @@
  * A worker that only looked each second would need half a second on average; that is printed beside it.
  */
 import { fork, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  coordinator,
+  noBroker,
+  openDesk,
+  report,
+  role as brokerRole,
+  serverUrl,
+  task as envelopeOf,
+} from '../queues/rabbitmq/desk.ts';
 import { NotHere } from './queues/contender.ts';
 import { createBench } from './queues/databases.ts';
-import { openPlace, plain, submit } from './queues/our-worker.ts';
+import { openPlace, plain, submit, type OurPlace } from './queues/our-worker.ts';
 import { median, ratio, say } from './worker-program.ts';
 
 const tasks = 100;
@@ -16,18 +26,55 @@ const polledMedianMs = 500;
 
 export async function latency(): Promise<void> {
   say(`submitted here, started in another process: ${tasks} tasks, one at a time`);
-  await shown('SQLite, doorbell file', () => measure(undefined));
-  await shown('PostgreSQL, NOTIFY', async () => {
-    const server = await createBench();
-    try {
-      return await measure(server.url);
-    } finally {
-      await server.drop();
-    }
-  });
+  await shown('SQLite, doorbell file', onSqlite);
+  await shown('PostgreSQL, NOTIFY', onPostgres);
+  await shown('RabbitMQ, bell queue', onRabbit);
   say(
     `  ${'a look each second'.padEnd(24)} p50 ${polledMedianMs.toFixed(1).padStart(6)} ms  p99  990.0 ms  (reckoned, not measured)`,
   );
+}
+
+async function onSqlite(): Promise<number[]> {
+  return overStore(await openPlace(), '');
+}
+
+async function onPostgres(): Promise<number[]> {
+  const server = await createBench();
+  try {
+    return await overStore(await openPlace(server.url), server.url);
+  } finally {
+    await server.drop();
+  }
+}
+
+async function overStore(place: OurPlace, databaseUrl: string): Promise<number[]> {
+  try {
+    return await measure([place.folder, databaseUrl], () => {
+      const task = plain('Soon', place.store);
+      return { id: task.id, send: () => submit(place.store, task) };
+    });
+  } finally {
+    await place.remove();
+  }
+}
+
+/** The worker has a store of its own and knows of tasks by the broker alone. */
+async function onRabbit(): Promise<number[]> {
+  if (await noBroker()) throw new NotHere(`no RabbitMQ at ${new URL(serverUrl).host}`);
+  const desk = openDesk();
+  const holder = randomUUID();
+  const queue = desk.open({ holder, roles: () => [] });
+  const place = await openPlace();
+  try {
+    await queue.init([brokerRole], [coordinator]);
+    return await measure([place.folder, '', desk.prefix, holder], () => {
+      const envelope = envelopeOf({ title: 'Soon' });
+      return { id: envelope.task_id, send: () => report(queue, { kind: 'task', envelope }) };
+    });
+  } finally {
+    await desk.tidy();
+    await place.remove();
+  }
 }
 
 async function shown(name: string, run: () => Promise<number[]>): Promise<void> {
@@ -44,20 +91,23 @@ async function shown(name: string, run: () => Promise<number[]>): Promise<void> 
   }
 }
 
-async function measure(databaseUrl: string | undefined): Promise<number[]> {
-  const place = await openPlace(databaseUrl);
-  const program = join(import.meta.dirname, 'latency-worker.ts');
-  const worker = fork(program, [place.folder, ...(databaseUrl === undefined ? [] : [databaseUrl])]);
+interface Submission {
+  id: string;
+  send: () => Promise<unknown>;
+}
+
+async function measure(args: string[], next: () => Submission): Promise<number[]> {
+  const worker = fork(join(import.meta.dirname, 'latency-worker.ts'), args);
   try {
     await started(worker, 'ready');
     const found: number[] = [];
     for (let index = 0; index < tasks; index += 1) {
       // It has settled and waits again; and not in step with anything it does by the clock.
       await sleep(20 + Math.random() * 20);
-      const task = plain('Soon', place.store);
-      const at = started(worker, task.id);
+      const { id, send } = next();
+      const at = started(worker, id);
       const submitted = performance.timeOrigin + performance.now();
-      await submit(place.store, task);
+      await send();
       found.push((await at) - submitted);
     }
     return found;
@@ -65,16 +115,15 @@ async function measure(databaseUrl: string | undefined): Promise<number[]> {
     const ended = worker.exitCode === null ? once(worker, 'exit') : undefined;
     worker.kill('SIGTERM');
     await ended;
-    await place.remove();
   }
 }
 
 /** When the worker began this task, epoch ms with fractions. */
-function started(worker: ChildProcess, id: string): Promise<number> {
+function started(worker: ChildProcess, wanted: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`expected ${id} to start within 30 s`)), 30_000);
+    const timer = setTimeout(() => reject(new Error(`expected ${wanted} to start within 30 s`)), 30_000);
     const listen = (message: { id: string; at: number }): void => {
-      if (message.id !== id) return;
+      if (message.id !== wanted) return;
       clearTimeout(timer);
       worker.off('message', listen);
       resolve(message.at);

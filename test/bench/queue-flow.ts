@@ -13,6 +13,8 @@ import { peers } from './queues/peers/all.ts';
 import { median, ratio, say } from './worker-program.ts';
 
 const rounds = 3;
+/** Servers have something to write after the last one has stopped. */
+const settleMs = 500;
 const warmUpMs = 300;
 const measuredMs = 1000;
 const standardBacklog = 1000;
@@ -46,7 +48,7 @@ export async function queueFlow(flags: readonly string[] = process.argv): Promis
     }
     for (let round = 0; round < rounds; round += 1)
       for (const atOnce of concurrencies)
-        for (const entry of entries) {
+        for (const entry of rotated(entries, round)) {
           const known = entry.rates.get(atOnce) ?? [];
           entry.rates.set(atOnce, [...known, await rate(entry.flow, atOnce)]);
         }
@@ -68,6 +70,12 @@ function others(): Contender[] {
   }
 }
 
+/** What the one before has left to the disk to do burdens another one each round. */
+function rotated<T>(all: readonly T[], round: number): T[] {
+  const start = Math.floor((round * all.length) / rounds);
+  return [...all.slice(start), ...all.slice(0, start)];
+}
+
 async function opened(contender: Contender): Promise<Flow | undefined> {
   let flow: Flow | undefined;
   try {
@@ -84,6 +92,7 @@ async function opened(contender: Contender): Promise<Flow | undefined> {
 
 /** Jobs done in a second. */
 async function rate(flow: Flow, atOnce: number): Promise<number> {
+  await sleep(settleMs);
   let count = 0;
   const stop = await flow.work(atOnce, () => (count += 1));
   await sleep(warmUpMs);

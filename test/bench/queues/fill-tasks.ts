@@ -27,6 +27,8 @@ export async function fillTasks(place: OurPlace, url: string | undefined, count:
   try {
     await client.query(text);
     await client.query('VACUUM ANALYZE tasks');
+    // Not later, while something is measured.
+    await client.query('CHECKPOINT');
   } finally {
     await client.end();
   }

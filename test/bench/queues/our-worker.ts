@@ -7,7 +7,9 @@ import type { Agent } from '../../../tools/agents/agent.ts';
 import { openArtifacts } from '../../../tools/artifacts/open-artifacts.ts';
 import { compose } from '../../../tools/cli/compose.ts';
 import { localQueueName, openLocalQueue } from '../../../tools/queues/local.ts';
+import type { Queue } from '../../../tools/queues/queue.ts';
 import { parseRole } from '../../../tools/roles/load-role.ts';
+import type { Role } from '../../../tools/roles/role.ts';
 import { openStore, type Store } from '../../../tools/store/store.ts';
 import type { Task } from '../../../tools/store/tasks.ts';
 import { delegatedTask } from '../../../tools/delegation/delegated.ts';
@@ -15,11 +17,12 @@ import { freshTask } from '../../../tools/worker/enqueue.ts';
 import type { Worker } from '../../../tools/worker/worker.ts';
 import { openWorkspace } from '../../../tools/workspaces/workspace.ts';
 
-export const role = parseRole(
-  '---\nname: bench\ndescription: For the benchmark.\n---\nWork.\n',
-  '.claude/agents/bench.md',
-  { root: '/', workspace: '/workspace' },
-);
+export const role = roleNamed('bench');
+
+export function roleNamed(name: string): Role {
+  const text = `---\nname: ${name}\ndescription: For the benchmark.\n---\nWork.\n`;
+  return parseRole(text, `.claude/agents/${name}.md`, { root: '/', workspace: '/workspace' });
+}
 
 export interface OurPlace {
   folder: string;
@@ -93,8 +96,17 @@ export function agentThat(act: () => Promise<void>): Agent {
   };
 }
 
-export function workerOn(place: OurPlace, agent: Agent, atOnce: number, log: Worker['log']): Worker {
-  const queue = openLocalQueue();
+export interface Serving {
+  atOnce: number;
+  log: Worker['log'];
+  /** Default: the local one. */
+  queue?: Queue;
+  /** Default: the benchmark's own. */
+  serves?: Role;
+}
+
+export function workerOn(place: OurPlace, agent: Agent, serving: Serving): Worker {
+  const { atOnce, log, queue = openLocalQueue(), serves = role } = serving;
   const root = join(place.folder, 'workspace');
   return {
     id: randomUUID(),
@@ -104,8 +116,8 @@ export function workerOn(place: OurPlace, agent: Agent, atOnce: number, log: Wor
     agent,
     workspace: openWorkspace(root, join(place.folder, 'data')),
     artifacts: () => openArtifacts(root, {}),
-    knownRoles: () => [role],
-    roles: () => [role],
+    knownRoles: () => [serves],
+    roles: () => [serves],
     options: {
       lanes: { fast: atOnce, normal: atOnce, heavy: atOnce },
       model: undefined,

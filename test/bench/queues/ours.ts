@@ -9,6 +9,7 @@ import type { Task } from '../../../tools/store/tasks.ts';
 import { openLocalQueue } from '../../../tools/queues/local.ts';
 import type { Store } from '../../../tools/store/store.ts';
 import { work } from '../../../tools/worker/loop.ts';
+import type { NewWorkerEvent } from '../../../tools/worker/worker-event.ts';
 import { createBench } from './databases.ts';
 import { NotHere, type Contender, type Flow } from './contender.ts';
 import { fillTasks } from './fill-tasks.ts';
@@ -64,10 +65,11 @@ function workerFlow(place: OurPlace, depth: Depth): Work {
         await submit(place.store, make('Another', place.store));
         await turn();
       });
-      const worker = workerOn(place, agent, atOnce, (event) => {
+      const log = (event: NewWorkerEvent): void => {
         if (event.type === 'warning') process.stderr.write(`${event.text}\n`);
         if (event.type === 'attempt_ended') done();
-      });
+      };
+      const worker = workerOn(place, agent, { atOnce, log });
       const ended = work(worker, { mode: 'watch', stop: stop.signal, stopNow: new AbortController().signal });
       return async () => {
         stop.abort();
