@@ -47,7 +47,7 @@ function childOf(from: string, key: string): string {
 
 test('a coordinator delegates in its role’s name, looks, and is refused what is for people', async () => {
   const parent = await program('agentq', 'submit', 'Is the plan sound?', '--to', 'coordinator', '-q');
-  const child = childOf('coordinator', 'plan-review');
+  const child = childOf('coordinator', `${parent}:plan-review`);
   const own = join(folder, 'workspace', 'coordination', parent);
   const submit =
     'agentq submit "Challenge the plan" --to review-worker --type review --file plan.md --key plan-review';

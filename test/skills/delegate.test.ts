@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import { refuseForeignFiles } from '../../.claude/skills/delegate/cli/own-files.ts';
+import { refuseForeignFiles, withOwnKey } from '../../.claude/skills/delegate/cli/own-arguments.ts';
 import { loadSkill } from '../../tools/roles/load-skill.ts';
 import type { Role } from '../../tools/roles/role.ts';
 import { openWorkspace, prepare, type Places } from '../../tools/workspaces/workspace.ts';
@@ -72,6 +72,17 @@ describe('files that are not the task’s own', () => {
     ['once', 'key', '--', 'sh', '-c', 'id'],
     ['--', 'once', 'key', '--', 'sh'],
   ])('%j starts nothing', (...args) => expect(() => check(...args)).toThrow('agentq once is for people'));
+});
+
+it('a key is one of the task, so that the same word in another task is another key', () => {
+  expect(withOwnKey(['submit', 'key', '--key', 'a', '-q'], 't')).toEqual([
+    'submit',
+    'key',
+    '--key',
+    't:a',
+    '-q',
+  ]);
+  expect(withOwnKey(['submit', '--key=a'], 't')).toEqual(['submit', '--key=t:a']);
 });
 
 it('agentq is the product’s own, in the name of the task, whatever the environment says', async () => {

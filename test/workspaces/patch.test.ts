@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readChanges, savePatch, type Changes } from '../../tools/workspaces/patch.ts';
 import { addWorktree } from '../../tools/workspaces/worktree.ts';
@@ -117,6 +118,17 @@ describe('the patch', () => {
       expect(text).toContain(part);
     expect(text).not.toContain('root:');
     expect(text).not.toContain('ignored/big');
+  });
+
+  test('notices a change in the same second that leaves the size as it is', async () => {
+    for (const letter of ['x', 'y', 'z']) {
+      rmSync(folder, { recursive: true });
+      await addWorktree({ repo, folder, branch: undefined });
+      put('edited.txt', lines('edited').replace('edited 7', `edited ${letter}`));
+      // What git copies later than that it takes for settled.
+      await delay(1000);
+      expect((await changes()).patch.toString()).toContain(`+edited ${letter}\n`);
+    }
   });
 
   test('leaves the repository, its index and its objects as they were', async () => {

@@ -5,12 +5,13 @@
  */
 import {
   copyFileSync,
-  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -73,9 +74,13 @@ async function privateIndex(tree: Checkout, base: string, own: string): Promise<
     GIT_ALTERNATE_OBJECT_DIRECTORIES: JSON.stringify(objects),
   };
   mkdirSync(env.GIT_OBJECT_DIRECTORY);
-  // A copy knows what is sparse, and which files need not be read again.
-  if (existsSync(join(tree.gitDir, 'index'))) copyFileSync(join(tree.gitDir, 'index'), index);
-  else await mustGit(tree, ['read-tree', base], { env });
+  // A copy knows what is sparse, and which files need not be read again. Git tells by the index's own time which files
+  // may have been changed right after it was written: the copy has to have the same.
+  const known = statSync(join(tree.gitDir, 'index'), { throwIfNoEntry: false });
+  if (known) {
+    copyFileSync(join(tree.gitDir, 'index'), index);
+    utimesSync(index, known.atime, known.mtime);
+  } else await mustGit(tree, ['read-tree', base], { env });
   return env;
 }
 

@@ -30,6 +30,14 @@ export function refuseForeignFiles(
   }
 }
 
+/** Keys are one role's; a role that works on two tasks must not take the part of one for that of the other. */
+export function withOwnKey(args: readonly string[], task: string): string[] {
+  return args.map((arg, index) => {
+    if (args[index - 1] === '--key') return `${task}:${arg}`;
+    return arg.startsWith('--key=') ? `--key=${task}:${arg.slice('--key='.length)}` : arg;
+  });
+}
+
 /** Where it would really be: links are followed as far as there is something. */
 function realPath(path: string): string {
   try {
