@@ -21,6 +21,7 @@ import { openLocalQueue } from '../../tools/queues/local.ts';
 import { openArtifacts } from '../../tools/artifacts/open-artifacts.ts';
 import { openTodoistQueue } from '../../tools/queues/todoist/todoist.ts';
 import { openRoles } from '../../tools/roles/watch-roles.ts';
+import { createDatabase, type TestDatabase } from '../store/postgres-server.ts';
 import { openStore, type Store } from '../../tools/store/store.ts';
 import type { Task } from '../../tools/store/tasks.ts';
 import { work } from '../../tools/worker/loop.ts';
@@ -83,6 +84,10 @@ export class Office {
   readonly #workers: StartedWorker[] = [];
   readonly #programs: Program[] = [];
   readonly #stores = new Map<string, Store>();
+  #database: TestDatabase | undefined;
+  /** Of the store that programs use. */
+  #url: string | undefined;
+  readonly #schemas = new Map<string, Promise<string>>();
 
   constructor(todoist: TodoistServer, clock: Clock, roles: Record<string, string[]>) {
     this.todoist = todoist;
@@ -181,6 +186,7 @@ export class Office {
       AGENT_PATIENCE: '0.02',
       TODOIST_API_TOKEN: this.todoist.token,
       TODOIST_API_URL: this.todoist.url,
+      ...(this.#url === undefined ? {} : { DATABASE_URL: this.#url }),
       NODE_COMPILE_CACHE: join(tmpdir(), 'background-agents-test-cache'),
     };
   }
@@ -223,9 +229,24 @@ export class Office {
   // The store, looked into.
 
   async store(dataDir = '.data'): Promise<Store> {
-    const known = this.#stores.get(dataDir) ?? (await openStore(join(this.root, dataDir)));
+    const known =
+      this.#stores.get(dataDir) ??
+      (await openStore(join(this.root, dataDir), await this.databaseOf(dataDir)));
     this.#stores.set(dataDir, known);
     return known;
+  }
+
+  /** With TEST_STORE=postgres each data folder is a schema of a database of this office's own. */
+  async databaseOf(dataDir: string): Promise<string | undefined> {
+    const name = dataDir.replaceAll(/\W/g, '_');
+    const known = this.#schemas.get(name) ?? this.#database?.schema(name);
+    if (known) this.#schemas.set(name, known);
+    return known;
+  }
+
+  async useDatabase(database: TestDatabase): Promise<void> {
+    this.#database = database;
+    this.#url = await this.databaseOf('.data');
   }
 
   async task(nativeId: string): Promise<Task | undefined> {
@@ -282,6 +303,7 @@ export class Office {
     await Promise.all(this.#programs.map(({ ended }) => ended));
     for (const worker of this.#workers) left.push(...(await worker.end()));
     for (const store of this.#stores.values()) await store.close();
+    await this.#database?.drop();
     await this.todoist.shutdown();
     for (const name of readdirSync(this.root))
       if (!installed.includes(name)) rmSync(join(this.root, name), { recursive: true, maxRetries: 3 });
@@ -310,6 +332,7 @@ export async function openOffice({ roles = writer }: OfficeOptions = {}): Promis
   const limits = { partialSync: 1e6, fullSync: 1e6, rest: 1e6 };
   const todoist = await startTodoistServer({ now: clock.now, limits });
   const office = new Office(todoist, clock, roles);
+  if (process.env['TEST_STORE'] === 'postgres') await office.useDatabase(await createDatabase());
   onTestFinished(() => office.close());
   return office;
 }
@@ -358,7 +381,7 @@ export class StartedWorker {
     } = options;
     const { now } = office.clock;
     const workspace = openWorkspace(office.workspace, join(office.root, dataDir));
-    const store = await openStore(workspace.dataDir);
+    const store = await openStore(workspace.dataDir, await office.databaseOf(dataDir));
     const roles = openRoles({ root: office.root, workspace: office.workspace });
     const knownRoles = () => {
       roles.refresh();
