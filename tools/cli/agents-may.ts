@@ -18,7 +18,6 @@ export const agentsMay: ReadonlySet<string> = new Set([
   'why',
   // Only of tasks that it has delegated itself.
   'cancel',
-  'once',
 ]);
 
 export function isAgent(): boolean {

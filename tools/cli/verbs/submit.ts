@@ -93,7 +93,12 @@ async function askerOf(session: Session, wanted: string | undefined): Promise<As
   }
   const id = process.env['AGENT_TASK_ID'] ?? '';
   const parent = await session.store.read(({ tasks }) => tasks.get(id));
-  if (!parent) throw new AppError('NOT_FOUND', `expected the task that this agent works on, got: "${id}"`);
+  if (!parent)
+    throw new AppError('NOT_FOUND', `expected the task that this agent works on, got: "${id}"`, {
+      hints: [
+        'DATABASE_URL, AMQP_URL and AGENT_ARTIFACTS must stand in .env: agents do not get the environment',
+      ],
+    });
   if (wanted !== undefined && wanted !== parent.role)
     throw new AppError('BAD_USAGE', `an agent delegates as ${parent.role}, got: --from ${wanted}`);
   const depth = (parent.meta.depth ?? 0) + 1;
