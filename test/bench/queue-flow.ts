@@ -5,6 +5,7 @@
  */
 import { cpus, loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../tools/errors.ts';
 import { NotHere, type Contender, type Flow } from './queues/contender.ts';
 import { postgresVersion } from './queues/databases.ts';
 import { ours } from './queues/ours.ts';
@@ -55,7 +56,9 @@ export async function queueFlow(flags: readonly string[] = process.argv): Promis
     say(await machine());
     table(entries);
   } finally {
-    await Promise.allSettled(entries.map(({ flow }) => flow.close()));
+    const closed = await Promise.allSettled(entries.map(({ flow }) => flow.close()));
+    for (const each of closed)
+      if (each.status === 'rejected') process.stderr.write(`closing: ${messageOf(each.reason)}\n`);
   }
 }
 

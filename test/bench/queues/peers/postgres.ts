@@ -110,8 +110,11 @@ export function graphile(localQueue: boolean): Contender {
           return () => runner.stop();
         },
         async close() {
-          await utils.release();
-          await server.drop();
+          try {
+            await utils.release();
+          } finally {
+            await server.drop();
+          }
         },
       };
     },
