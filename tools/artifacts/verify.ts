@@ -55,6 +55,21 @@ export async function verifyResult(store: ArtifactStore, request: VerifyRequest)
   return { ok: problems.length === 0, problems, manifest, checked };
 }
 
+/** The result is one of those that were told of; the first of them is named where it is none. */
+export async function verifyTold(
+  store: ArtifactStore,
+  request: Omit<VerifyRequest, 'manifestSha256'>,
+  told: readonly string[],
+): Promise<Verification> {
+  let first: Verification | undefined;
+  for (const manifestSha256 of told) {
+    const found = await verifyResult(store, { ...request, manifestSha256 });
+    if (found.ok) return found;
+    first ??= found;
+  }
+  return first ?? verifyResult(store, request);
+}
+
 async function check(
   store: ArtifactStore,
   request: VerifyRequest,

@@ -24,12 +24,10 @@ export async function evidenceOf(session: Session, task: Task): Promise<Evidence
   if (task.state !== 'completed' || (envelope === undefined && result === undefined))
     return { ...none, verified: null, problems: [] };
   if (result === undefined) return { ...none, verified: false, problems: ['no result was delivered'] };
-  const { verifyResult } = await import('../artifacts/verify.ts');
-  const found = await verifyResult(await session.artifacts(), {
-    taskId: task.id,
-    manifestSha256: result.manifestSha256,
-    expected: envelope?.expected_output,
-  });
+  const { verifyTold } = await import('../artifacts/verify.ts');
+  const told = [result.manifestSha256, ...(result.orElse ?? [])];
+  const request = { taskId: task.id, expected: envelope?.expected_output };
+  const found = await verifyTold(await session.artifacts(), request, told);
   return {
     verified: found.ok,
     problems: found.problems,

@@ -3,6 +3,7 @@
  * could not be acknowledged any more. It is not run again; its asker is told once more.
  */
 import type { ArtifactStore } from '../artifacts/artifacts.ts';
+import type { Manifest } from '../artifacts/manifest.ts';
 import { cancelledRef, manifestRef } from '../artifacts/refs.ts';
 import { verifyResult } from '../artifacts/verify.ts';
 import type { TaskEnvelope } from '../queues/envelope.ts';
@@ -20,20 +21,12 @@ export async function finishedBefore(
   artifacts: ArtifactStore,
   envelope: TaskEnvelope,
 ): Promise<Earlier | 'cancelled' | undefined> {
-  // Put back by a person: what was there before is the reason, not the answer.
-  if ((envelope.redrive ?? 0) > 0) return undefined;
   const taskId = envelope.task_id;
-  if ((await artifacts.measure(cancelledRef(taskId))) !== undefined) return 'cancelled';
-  const manifest = await artifacts.measure(manifestRef(taskId));
-  if (manifest === undefined) return undefined;
-  const expected = envelope.expected_output;
-  const found = await verifyResult(artifacts, {
-    taskId,
-    manifestSha256: manifest.sha256,
-    ...(expected ? { expected } : {}),
-  });
-  if (!found.ok || found.manifest === undefined) return undefined;
-  const { result, attempt, producer } = found.manifest;
+  if (!isPutBack(envelope) && (await artifacts.measure(cancelledRef(taskId))) !== undefined)
+    return 'cancelled';
+  const there = await resultThere(artifacts, envelope);
+  if (there === undefined) return undefined;
+  const { result, attempt, producer } = there.manifest;
   return {
     async record(tables, task, now) {
       await tables.tasks.patch(task.id, { availableAt: withBroker }, now);
@@ -46,7 +39,7 @@ export async function finishedBefore(
           to: envelope.from,
           status: 'completed',
           result_ref: result.ref,
-          manifest_sha256: manifest.sha256,
+          manifest_sha256: there.sha256,
           summary: 'It was done before; its completion had not been acknowledged.',
           attempt,
           created_at: new Date(now).toISOString(),
@@ -57,4 +50,25 @@ export async function finishedBefore(
       await tellRequester(tables, taskId, now);
     },
   };
+}
+
+/** Put back by a person: what was there before is the reason, not the answer. */
+const isPutBack = (envelope: TaskEnvelope): boolean => (envelope.redrive ?? 0) > 0;
+
+/** The result of a task that was not put back, whoever delivered it: whole, and as it was asked for. */
+export async function resultThere(
+  artifacts: ArtifactStore,
+  envelope: TaskEnvelope,
+): Promise<{ manifest: Manifest; sha256: string } | undefined> {
+  if (isPutBack(envelope)) return undefined;
+  const taskId = envelope.task_id;
+  const found = await artifacts.measure(manifestRef(taskId));
+  if (found === undefined) return undefined;
+  const expected = envelope.expected_output;
+  const check = await verifyResult(artifacts, {
+    taskId,
+    manifestSha256: found.sha256,
+    ...(expected ? { expected } : {}),
+  });
+  return check.ok && check.manifest ? { manifest: check.manifest, sha256: found.sha256 } : undefined;
 }

@@ -4,12 +4,15 @@
  */
 import { resolve, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ArtifactStore } from '../artifacts/artifacts.ts';
 import { publishResult, type PublishFile } from '../artifacts/publish.ts';
 import { verifyResult } from '../artifacts/verify.ts';
 import { AppError, hasCode, isRetryable } from '../errors.ts';
+import { brokerQueueName } from '../queues/queue.ts';
 import type { TaskMeta } from '../store/tasks.ts';
 import type { Evidence } from '../workspaces/evidence.ts';
 import type { EndedAttempt } from '../worker/settle-attempt.ts';
+import { resultThere } from './finished-before.ts';
 
 /** How long an artifact root that cannot be written is waited for, ms. */
 const patienceMs = 30 * 60_000;
@@ -31,10 +34,10 @@ export async function deliverResult(attempt: EndedAttempt, evidence: Evidence): 
   if (evidence.artifacts.length === 0 && task.meta.result && task.round > 1) return known;
   const publishedAt = worker.now();
   for (;;) {
-    if (!(await stillOurs(attempt))) return known;
     try {
       return await publish(attempt, evidence, publishedAt);
     } catch (error) {
+      if (hasCode(error, 'CLAIM_LOST')) return known;
       const lasting = !isRetryable(error) && !hasCode(error, 'WORKSPACE');
       if (lasting && error instanceof AppError)
         return { evidence: { ...evidence, problems: [error.message] }, result: undefined };
@@ -55,13 +58,71 @@ async function stillOurs({ worker, claim }: EndedAttempt): Promise<boolean> {
   return task?.attemptId === claim.attemptId;
 }
 
-async function publish(
-  { worker, claim, result, ready }: EndedAttempt,
-  evidence: Evidence,
-  now: number,
-): Promise<Delivered> {
+/** Longer than a file takes: a process that was stopped in between, or a machine that slept, asks anew. */
+const sureForMs = 1000;
+
+/** Writes only as long as the task is ours: between two files its lease may have run out. Throws CLAIM_LOST. */
+function whileOurs(attempt: EndedAttempt, artifacts: ArtifactStore): ArtifactStore {
+  let sureAt = Number.NEGATIVE_INFINITY;
+  const makeSure = async (): Promise<void> => {
+    if (performance.now() - sureAt < sureForMs) return;
+    const askedAt = performance.now();
+    if (!(await stillOurs(attempt)))
+      throw new AppError(
+        'CLAIM_LOST',
+        `task ${attempt.claim.task.id} was taken away while its result was written`,
+      );
+    sureAt = askedAt;
+  };
+  return {
+    description: artifacts.description,
+    write: async (ref, bytes) => {
+      await makeSure();
+      return artifacts.write(ref, bytes);
+    },
+    writeFile: async (ref, path) => {
+      await makeSure();
+      return artifacts.writeFile(ref, path);
+    },
+    read: (ref, maxBytes) => artifacts.read(ref, maxBytes),
+    measure: (ref, maxBytes) => artifacts.measure(ref, maxBytes),
+    list: (folder) => artifacts.list(folder),
+    remove: (ref) => artifacts.remove(ref),
+    close: () => artifacts.close(),
+  };
+}
+
+/** How often a result is written anew that another machine has written over meanwhile. */
+const mostRaces = 5;
+
+async function publish(attempt: EndedAttempt, evidence: Evidence, now: number): Promise<Delivered> {
+  for (let race = 1; ; race += 1) {
+    const delivered = (await deliveredElsewhere(attempt, evidence)) ?? (await write(attempt, evidence, now));
+    if (delivered.result || !mayRunElsewhere(attempt) || race === mostRaces) return delivered;
+    await delay(200 * attempt.worker.random());
+  }
+}
+
+/** Where stores are not shared, a broker that has lost its connection to us hands the task to somebody else as well. */
+function mayRunElsewhere({ worker, claim: { task } }: EndedAttempt): boolean {
+  return task.queue === brokerQueueName && task.round === 1 && !worker.store.shared;
+}
+
+/** Who was faster may have told the asker already: that result stands, ours is not written over it. */
+async function deliveredElsewhere(attempt: EndedAttempt, evidence: Evidence): Promise<Delivered | undefined> {
+  const { envelope } = attempt.claim.task.meta;
+  if (!envelope || !mayRunElsewhere(attempt)) return undefined;
+  const there = await resultThere(await attempt.worker.artifacts(), envelope);
+  const summary = attempt.result.outcome?.summary ?? '';
+  return (
+    there && { evidence, result: { ref: there.manifest.result.ref, manifestSha256: there.sha256, summary } }
+  );
+}
+
+async function write(attempt: EndedAttempt, evidence: Evidence, now: number): Promise<Delivered> {
+  const { worker, claim, result, ready } = attempt;
   const { task } = claim;
-  const artifacts = await worker.artifacts();
+  const artifacts = whileOurs(attempt, await worker.artifacts());
   const summary = result.outcome?.summary ?? '';
   const expected = task.meta.envelope?.expected_output;
   const published = await publishResult(artifacts, {

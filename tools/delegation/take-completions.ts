@@ -18,7 +18,7 @@ export async function applyCompletion(
   if (task.availableAt !== withBroker || task.state === 'cancelled') return 'known';
   // Of a run before it was put back.
   if ((completion.redrive ?? 0) < (task.meta.envelope?.redrive ?? 0)) return 'known';
-  if (task.state === completion.status) return 'known';
+  if (task.state === completion.status) return alsoTold(tables, task, completion, now);
   const queued = await toQueued(tables, task, now);
   const { status, summary } = completion;
   const note = summary.slice(0, 1000);
@@ -26,6 +26,26 @@ export async function applyCompletion(
   else await tables.tasks.move(queued, status, { note, ...elsewhere, ...why(status) }, now);
   return 'applied';
 }
+
+/**
+ * Two machines that did not know of each other have both delivered. What lies there is what one of them has told, and
+ * which of the two that is only the files say.
+ */
+async function alsoTold(
+  tables: Tables,
+  task: Task,
+  { manifest_sha256: sha256 }: CompletionEnvelope,
+  now: number,
+): Promise<'known'> {
+  const { result } = task.meta;
+  const told = [result?.manifestSha256, ...(result?.orElse ?? [])];
+  if (!result || sha256 === undefined || told.includes(sha256)) return 'known';
+  const orElse = [...(result.orElse ?? []), sha256].slice(-mostTold);
+  await tables.tasks.patch(task.id, { meta: { ...task.meta, result: { ...result, orElse } } }, now);
+  return 'known';
+}
+
+const mostTold = 10;
 
 /** Whatever becomes of it, it is for the broker to say who runs it. */
 const elsewhere = { availableAt: withBroker };

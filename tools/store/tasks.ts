@@ -40,7 +40,13 @@ export interface TaskMeta {
   /** How many tasks asked for each other before this one. */
   depth?: number;
   /** What its last finished attempt left under the artifact root. */
-  result?: { ref: string; manifestSha256: string; summary: string };
+  result?: {
+    ref: string;
+    manifestSha256: string;
+    summary: string;
+    /** Manifests of other machines that were told of as well: what lies there is one of them. */
+    orElse?: string[];
+  };
   /** A command that publishes the result right now: nobody else may, until then (epoch ms). */
   publishing?: { by: string; until: number };
 }
@@ -192,6 +198,25 @@ export function tasksOf(query: Query) {
     );
   };
 
+  const ready = async (
+    lock: Query['skipLocked'],
+    role: string,
+    queues: readonly string[],
+    except: readonly string[],
+  ): Promise<Task | undefined> => {
+    const rows = await query.all(
+      `SELECT * FROM tasks WHERE role = ? AND state = 'queued' AND available_at = 0
+       AND queue IN (${queues.map(() => '?').join(', ')})
+       ${except.length === 0 ? '' : `AND id NOT IN (${except.map(() => '?').join(', ')})`}
+       AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.task_id = tasks.id AND attempts.ended_at IS NULL)
+       ORDER BY ordinal, priority, due_at, position, id LIMIT 1${lock}`,
+      role,
+      ...queues,
+      ...except,
+    );
+    return rows[0] && decodeTask(rows[0]);
+  };
+
   return {
     get,
 
@@ -249,24 +274,17 @@ export function tasksOf(query: Query) {
     /**
      * The first ready task of the role from these queues. One whose last attempt has not ended yet (its agent is still
      * being stopped) is not ready: two of them must never live at once. `except` are ids that were looked at before.
+     * In a claim it is locked, and passed over where another claim has locked it.
      */
-    async firstReady(
+    firstReady: (
       role: string,
       queues: readonly string[],
       except: readonly string[] = [],
-    ): Promise<Task | undefined> {
-      const rows = await query.all(
-        `SELECT * FROM tasks WHERE role = ? AND state = 'queued' AND available_at = 0
-         AND queue IN (${queues.map(() => '?').join(', ')})
-         ${except.length === 0 ? '' : `AND id NOT IN (${except.map(() => '?').join(', ')})`}
-         AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.task_id = tasks.id AND attempts.ended_at IS NULL)
-         ORDER BY ordinal, priority, due_at, position, id LIMIT 1${query.skipLocked}`,
-        role,
-        ...queues,
-        ...except,
-      );
-      return rows[0] && decodeTask(rows[0]);
-    },
+    ): Promise<Task | undefined> => ready(query.skipLocked, role, queues, except),
+
+    /** The same, only looked at: it may be another's a moment later. */
+    peekReady: (role: string, queues: readonly string[]): Promise<Task | undefined> =>
+      ready('', role, queues, []),
 
     /** Delayed tasks whose time has come become ready. Yields how many. */
     promote: (now: number): Promise<number> =>

@@ -116,7 +116,7 @@ async function postponeOrDrop(worker: Teller, report: StoredReport, error: unkno
     });
     return;
   }
-  const wait = backoff(report.tries + 1, queueBackoff, worker.random()) * worker.options.patience;
+  const wait = Math.round(backoff(report.tries + 1, queueBackoff, worker.random()) * worker.options.patience);
   const asked = error instanceof AppError ? (error.retryAt ?? 0) : 0;
   await worker.store.transaction(({ reports }) =>
     reports.postpone(report.id, Math.max(worker.now() + wait, asked), problem),

@@ -38,10 +38,12 @@ export interface EndedAttempt {
 
 export async function settleAttempt(attempt: EndedAttempt, progress: Progress): Promise<void> {
   const { worker, claim, result } = attempt;
-  const { evidence, result: delivered } = await deliverResult(attempt, await gatherEvidence(attempt));
+  const { evidence, result: delivered } = await patiently(worker, async () =>
+    deliverResult(attempt, await gatherEvidence(attempt)),
+  );
   const draft = await readDraft(worker, evidence.artifacts);
   progress.stop(claim.task.id);
-  const settled = await stored(worker, async (tables) => {
+  const storeEnd = async (tables: Tables): Promise<Settlement | undefined> => {
     const task = await tables.tasks.get(claim.task.id);
     if (!task || task.attemptId !== claim.attemptId) {
       await closeAttempt(tables, claim, result, worker.now());
@@ -53,7 +55,8 @@ export async function settleAttempt(attempt: EndedAttempt, progress: Progress): 
     const rested = await tables.tasks.get(task.id);
     if (rested) await heed(tables, rested, claim.role, worker.now());
     return settlement;
-  });
+  };
+  const settled = await patiently(worker, () => worker.store.transaction(storeEnd));
   crashPoint('settled');
   worker.store.ring();
   if (!settled) return;
@@ -74,12 +77,12 @@ async function markHeard(
   await tables.mirror.useComments(task.queue, ready?.told.comments ?? []);
 }
 
-/** What an agent did is not lost to a disk that is full or a store that is locked: it is kept until it is stored. */
-async function stored<T>(worker: Worker, work: (tables: Tables) => Promise<T>): Promise<T> {
+/** What an agent did is not lost to a disk that is full or a store that is away: it is kept until it is stored. */
+async function patiently<T>(worker: Worker, work: () => Promise<T>): Promise<T> {
   const end = worker.now() + patienceMs;
   for (;;) {
     try {
-      return await worker.store.transaction(work);
+      return await work();
     } catch (error) {
       if (!isRetryable(error) || worker.now() > end) throw error;
       worker.log({

@@ -119,7 +119,7 @@ function transient(input: SettleInput, failure: Failure): Settlement {
 
 function retryOrDie(input: SettleInput, failure: Failure): Settlement {
   if (input.task.failures + 1 >= input.attempts) return dead(input, failure, true);
-  const wait = backoff(input.task.failures + 1, attemptBackoff, input.random) * input.patience;
+  const wait = Math.round(backoff(input.task.failures + 1, attemptBackoff, input.random) * input.patience);
   return retry(input, failure, { spent: true, at: input.now + wait });
 }
 
@@ -148,7 +148,8 @@ function noEvidence(input: SettleInput, failure: Failure): Settlement {
 
 function park(input: SettleInput, failure: Failure): Settlement {
   const tries = input.pauseTries[failure.kind === 'usage_limit' ? 'agent' : 'role'];
-  const probe = input.now + Math.max(1000, backoff(tries + 1, pauseBackoff, input.random) * input.patience);
+  const probe =
+    input.now + Math.max(1000, Math.round(backoff(tries + 1, pauseBackoff, input.random) * input.patience));
   const until = failure.resetAt !== undefined && failure.resetAt > input.now ? failure.resetAt : probe;
   const limit = failure.kind === 'usage_limit';
   return {

@@ -91,7 +91,7 @@ export async function openBrokerGround({ root, shared, mayRestart }: BrokerGroun
       leftMessages: await messagesIn(prefix, await stores()),
       ...(postgres?.databaseUrl && { leftLeads: await leadsIn(postgres.databaseUrl) }),
     }),
-    figures: () => ({ ...postgres?.figures(), ...figures, completions: asker.completions() }),
+    figures: () => ({ ...postgres?.figures(), ...figures, ...asker.figures() }),
     close: async () => {
       await asker.close();
       await removeAll(prefix, await stores());
@@ -108,6 +108,7 @@ async function openAsker(root: string, url: string, prefix: string) {
   const queue = openRabbitQueue({ url, prefix, holder: store.id, roles: () => [] });
   await queue.init([roleName], [coordinator]);
   const told = new Map<string, Set<string>>();
+  const results = new Map<string, Set<string>>();
   let completions = 0;
   const stop = new AbortController();
   const teller = { store, now: () => store.now(), random: Math.random, options: { patience: 0.01 } };
@@ -117,6 +118,7 @@ async function openAsker(root: string, url: string, prefix: string) {
       if (body instanceof AppError) throw body;
       completions += 1;
       told.set(body.task_id, (told.get(body.task_id) ?? new Set()).add(said(body)));
+      results.set(body.task_id, (results.get(body.task_id) ?? new Set()).add(body.manifest_sha256 ?? ''));
       await store.transaction((tables) => applyCompletion(tables, body, store.now()));
       await accept();
     }
@@ -131,7 +133,10 @@ async function openAsker(root: string, url: string, prefix: string) {
   })();
   return {
     store,
-    completions: () => completions,
+    figures: () => ({
+      completions,
+      toldOfTwoResults: [...results.values()].filter((each) => each.size > 1).length,
+    }),
     disagreements: () =>
       [...told]
         .filter(([, texts]) => texts.size > 1)
@@ -151,8 +156,9 @@ async function openAsker(root: string, url: string, prefix: string) {
   };
 }
 
-function said({ status, result_ref: ref, manifest_sha256: sha256 }: CompletionEnvelope): string {
-  return `${status} ${ref ?? ''} ${sha256?.slice(0, 12) ?? ''}`;
+/** What all completions of a task have to agree in. */
+function said({ status, result_ref: ref }: CompletionEnvelope): string {
+  return `${status} ${ref ?? ''}`;
 }
 
 async function submitFrom(store: Store, ids: readonly string[]): Promise<void> {

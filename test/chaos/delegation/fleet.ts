@@ -26,6 +26,8 @@ interface Slot {
   machine: string;
   life: Life;
   child: ChildProcess;
+  /** Settles when it works, or has ended. */
+  ready: Promise<unknown>;
   isFrozen: boolean;
 }
 
@@ -84,6 +86,7 @@ export class Fleet {
   /** As a person would: yields the exit codes. */
   async stop(patienceMs: number): Promise<(number | string | null)[]> {
     await Promise.all(this.#coming);
+    await Promise.all(this.#slots.map(({ ready }) => ready));
     this.#stopping = true;
     return Promise.all(
       this.#slots.map(async ({ child }) => {
@@ -127,7 +130,7 @@ export class Fleet {
     const config: WorkerConfig = { ...this.#common, id: randomUUID(), machine, folder };
     const log = openSync(this.#log, 'a');
     const child = spawn(process.execPath, [program, JSON.stringify(config)], {
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, 'ipc'],
       env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(this.#root, 'compiled') },
     });
     closeSync(log);
@@ -139,7 +142,8 @@ export class Fleet {
       frozen: [],
     };
     this.lives.push(life);
-    const slot = { machine, life, child, isFrozen: false };
+    const ready = Promise.race([once(child, 'message'), once(child, 'exit')]);
+    const slot = { machine, life, child, ready, isFrozen: false };
     child.once('exit', (code, signal) => {
       if (life.killedAt === undefined && !this.#stopping) {
         this.ownEnds.push(`${machine}: ${code ?? signal}`);

@@ -17,8 +17,8 @@ export interface Ground extends Pick<WorkerConfig, 'databaseUrl' | 'amqp'> {
   leftovers(): Promise<string[]>;
   /** The stores that workers have worked on, by machine; where they share one it is there once, under `shared`. */
   stores(): Promise<{ machine: string | undefined; store: Store }[]>;
-  /** The manifest that each task's asker was told of. */
-  results(): Promise<Map<string, string | undefined>>;
+  /** The manifests that each task's asker was told of: one, or several where machines did not know of each other. */
+  results(): Promise<Map<string, string[]>>;
   /** What is wrong with it besides what stores and ledger say, by kind. */
   trouble(): Promise<Record<string, string[]>>;
   figures(): Record<string, number>;

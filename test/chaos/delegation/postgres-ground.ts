@@ -55,9 +55,14 @@ export async function leadsIn(url: string): Promise<string[]> {
   return rows.map((row) => JSON.stringify(row));
 }
 
-export async function resultsIn(store: Store): Promise<Map<string, string | undefined>> {
+export async function resultsIn(store: Store): Promise<Map<string, string[]>> {
   const all = await store.read(({ tasks }) => tasks.list({ limit: 1_000_000 }));
-  return new Map(all.map((task) => [task.id, task.meta.result?.manifestSha256]));
+  return new Map(
+    all.map(({ id, meta: { result } }) => [
+      id,
+      result ? [result.manifestSha256, ...(result.orElse ?? [])] : [],
+    ]),
+  );
 }
 
 /** A submission whose answer was lost is repeated: the same id is the same task. */

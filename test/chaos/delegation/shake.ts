@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../../fakes/faults.ts';
 import { Fleet } from './fleet.ts';
 import type { Ground } from './ground.ts';
+import { clock } from './ledger.ts';
 import { judge, type Verdict } from './verdict.ts';
 
 export interface Storm {
@@ -36,7 +37,8 @@ export interface Shaken extends Verdict {
   folder: string;
 }
 
-const backlog = 200;
+/** Tasks that wait, at least. */
+const backlog = 30;
 const batch = 25;
 /** When little comes to an end the clock decides. */
 const longestLullMs = 5000;
@@ -60,7 +62,7 @@ export async function shake(
   const { leaseMs, slots, paceMs } = storm;
   const fleet = new Fleet(root, { artifacts, ledger, databaseUrl, amqp, leaseMs, slots, paceMs }, machines);
   try {
-    await underFire(fleet, ground, storm, deadline, tell);
+    const cuts = await underFire(fleet, ground, storm, deadline, tell);
     const shakenMs = Date.now() - startedAt;
     const cameToRest = await rest(ground, storm.tasks, deadline);
     const { exitCodes, rounds } = await lastOrders(fleet, ground);
@@ -70,6 +72,7 @@ export async function shake(
       artifacts,
       lives: fleet.lives,
       tasks: idsUpTo(storm.tasks),
+      cuts,
     });
     const violations = { ...verdict.violations, ownEnds: fleet.ownEnds };
     return {
@@ -105,44 +108,60 @@ function idsUpTo(count: number): string[] {
 type Blow = (fleet: Fleet, ground: Ground) => Promise<void> | undefined;
 
 /** All that is to happen, shuffled. */
-function blowsOf(storm: Storm, random: () => number): Blow[] {
+function blowsOf(storm: Storm, random: () => number, cuts: number[]): Blow[] {
   const pause = (): number => (random() < 0.3 ? storm.leaseMs * 1.5 : 0);
   const kill: Blow = (fleet) => {
     if (!fleet.kill(random(), pause())) blows.push(kill);
     return undefined;
   };
   const freeze: Blow = (fleet) => fleet.freeze(random(), storm.leaseMs * (1.3 + random()));
+  const fault =
+    (name: string): Blow =>
+    async (_, ground) => {
+      cuts.push(clock());
+      await ground.faults[name]?.();
+      cuts.push(clock());
+    };
   const blows: Blow[] = [
     ...Array.from({ length: storm.kills }, () => kill),
     ...Array.from({ length: storm.freezes }, () => freeze),
     ...Object.entries(storm.faults).flatMap(([name, count]) =>
-      Array.from({ length: count }, (): Blow => (_, ground) => ground.faults[name]?.()),
+      Array.from({ length: count }, () => fault(name)),
     ),
   ];
   return blows.sort(() => random() - 0.5);
 }
 
+/** Yields when it was cut off, by the ledger's clock. */
 async function underFire(
   fleet: Fleet,
   ground: Ground,
   storm: Storm,
   deadline: number,
   tell: (line: string) => void,
-): Promise<void> {
+): Promise<number[]> {
   const random = seeded(storm.seed);
-  const blows = blowsOf(storm, random);
+  const cuts: number[] = [];
+  const blows = blowsOf(storm, random, cuts);
   const ids = idsUpTo(storm.tasks);
-  const between = (0.8 * storm.tasks) / blows.length;
+  /** So many tasks fall to one blow, and it comes at some moment among them. */
+  const share = storm.tasks / blows.length;
+  const next = (fallen: number): { ended: number; time: number } => ({
+    ended: share * (fallen + random()),
+    time: Date.now() + longestLullMs * random() * 2,
+  });
   const underWay = new Set<Promise<unknown>>();
   let submitted = 0;
-  let nextAt = { ended: between * random() * 2, time: Date.now() + longestLullMs };
+  let fallen = 0;
+  let nextAt = next(0);
   let newsAt = 0;
   while ((blows.length > 0 || submitted < ids.length) && Date.now() < deadline) {
     const ended = await ground.ended();
-    if (submitted - ended < backlog && submitted < ids.length) {
-      const next = ids.slice(submitted, submitted + batch);
-      await ground.submit(next);
-      submitted += next.length;
+    // There is always something left to do, also for the last blow.
+    const open = Math.min(ids.length, Math.ceil(share * (fallen + 1)) + backlog, submitted + batch);
+    if (submitted < open && (open === ids.length || open - submitted >= batch / 5)) {
+      await ground.submit(ids.slice(submitted, open));
+      submitted = open;
     }
     if (blows.length > 0 && (ended >= nextAt.ended || Date.now() >= nextAt.time)) {
       // A moment more, so that it does not always come just when something has ended.
@@ -152,8 +171,8 @@ async function underFire(
         const working = blow.finally(() => underWay.delete(working));
         underWay.add(working);
       }
-      const gap = random() * 2;
-      nextAt = { ended: ended + gap * between, time: Date.now() + gap * longestLullMs };
+      fallen += 1;
+      nextAt = next(fallen);
     }
     if (Date.now() >= newsAt) {
       tell(`${submitted} submitted, ${ended} ended, ${fleet.kills} kills, ${blows.length} blows to come`);
@@ -162,6 +181,7 @@ async function underFire(
     await sleep(40);
   }
   await Promise.all(underWay);
+  return cuts;
 }
 
 async function rest(ground: Ground, tasks: number, deadline: number): Promise<boolean> {

@@ -1,7 +1,7 @@
 /** What must hold when a fleet has come to rest: the stores, the ledger of what agents did, and the results, compared. */
 import { openArtifacts } from '../../../tools/artifacts/open-artifacts.ts';
 import type { Manifest } from '../../../tools/artifacts/manifest.ts';
-import { verifyResult } from '../../../tools/artifacts/verify.ts';
+import { verifyTold } from '../../../tools/artifacts/verify.ts';
 import type { Attempt } from '../../../tools/store/attempts.ts';
 import type { Store } from '../../../tools/store/store.ts';
 import type { Task } from '../../../tools/store/tasks.ts';
@@ -22,6 +22,8 @@ export interface Case {
   lives: readonly Life[];
   /** All that was submitted and acknowledged. */
   tasks: readonly string[];
+  /** When connections were cut, by the ledger's clock. */
+  cuts: readonly number[];
 }
 
 /** What one store holds, and what agents of its workers did. */
@@ -56,7 +58,7 @@ export async function judge(given: Case): Promise<Verdict> {
   const rows = books.flatMap((book) => book.rows);
   const known = new Set(rows.map(({ task }) => task.id));
   const everyLife = new Map(lives.map((life) => [life.workerId, life]));
-  const reruns = [...byTask(runs).values()].flatMap((each) => rerunsOf(each, everyLife));
+  const reruns = [...byTask(runs).values()].flatMap((each) => rerunsOf(each, everyLife, handsOver(given)));
   const overlaps = books.flatMap(overlapsIn);
   const done = doneIn(rows);
   return {
@@ -192,13 +194,21 @@ function overlapsIn({ runs, lives }: Pick<Book, 'runs' | 'lives'>): Overlap[] {
   );
 }
 
+/** A task was in its worker's hands a while before its agent began. */
+const takenMs = 2000;
+
+/** Only where stores are not shared does a cut hand a task to somebody else. */
+function handsOver({ ground, cuts }: Case): readonly number[] {
+  return ground.databaseUrl === undefined ? cuts : [];
+}
+
 interface Rerun {
   why: 'kill' | 'freeze' | 'cut' | undefined;
   text: string;
 }
 
 /** Every run but the first, and what had happened to those before it. */
-function rerunsOf(runs: readonly Run[], lives: ReadonlyMap<string, Life>): Rerun[] {
+function rerunsOf(runs: readonly Run[], lives: ReadonlyMap<string, Life>, cuts: readonly number[]): Rerun[] {
   return runs.slice(1).map((run, index) => {
     const before = runs.slice(0, index + 1);
     const fate = (check: (life: Life, earlier: Run) => boolean): boolean =>
@@ -209,10 +219,23 @@ function rerunsOf(runs: readonly Run[], lives: ReadonlyMap<string, Life>): Rerun
     const killed = fate(
       (life, { at }) => life.killedAt !== undefined && life.killedAt >= at && life.killedAt <= run.at,
     );
-    const frozen = fate((life, { at }) => life.frozen.some(({ from }) => from >= at && from <= run.at));
+    const heir = isHeir(run, before[0]?.at ?? 0, lives);
+    const frozen = fate((life, { at }) =>
+      life.frozen.some(({ from, to }) => from <= run.at && to + wakingMs >= at),
+    );
+    const cut = cuts.some((at) => at >= (before[0]?.at ?? 0) - takenMs && at <= run.at);
     const text = `${run.taskId}: run ${index + 2}, though nothing had happened to the one before (${before.at(-1)?.how})`;
-    return { why: killed ? 'kill' : frozen ? 'freeze' : undefined, text };
+    return { why: killed || heir ? 'kill' : frozen ? 'freeze' : cut ? 'cut' : undefined, text };
   });
+}
+
+/** Its machine had the task in its own store when its worker died, whoever has begun it since. */
+function isHeir(run: Run, since: number, lives: ReadonlyMap<string, Life>): boolean {
+  const machine = lives.get(run.workerId)?.machine;
+  return [...lives.values()].some(
+    ({ killedAt, machine: other }) =>
+      other === machine && killedAt !== undefined && killedAt >= since - takenMs && killedAt <= run.at,
+  );
 }
 
 /** Read anew from the artifact root, against what the asker was told. */
@@ -228,13 +251,13 @@ async function unverified(
   );
   const problems: string[] = [];
   for (const taskId of tasks) {
-    const manifestSha256 = told.get(taskId);
-    if (manifestSha256 === undefined) {
+    const manifests = told.get(taskId) ?? [];
+    if (manifests.length === 0) {
       problems.push(`${taskId}: its asker knows no result`);
       continue;
     }
     const expected = envelopeOf(taskId).expected_output;
-    const check = await verifyResult(root, { taskId, manifestSha256, ...(expected && { expected }) });
+    const check = await verifyTold(root, { taskId, expected }, manifests);
     problems.push(...check.problems.map((problem) => `${taskId}: ${problem}`));
     if (ground.databaseUrl !== undefined && check.manifest)
       problems.push(...foreign(check.manifest, attempts.get(taskId)));

@@ -54,6 +54,7 @@ const store = onMachine(await openStore(workspace.dataDir, config.databaseUrl), 
 const artifacts = await openArtifacts(config.artifacts, {});
 const role = writerIn(workspace.root);
 const log: Worker['log'] = (event) => {
+  if (event.type === 'worker_started') process.send?.('ready');
   if (event.type === 'warning' || event.type === 'queue_down')
     process.stderr.write(`${event.type}: ${event.text}\n`);
 };
