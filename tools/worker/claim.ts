@@ -123,7 +123,7 @@ async function withMoney(
       continue;
     }
     const waiting = money.isSpent(role)
-      ? await tables.tasks.firstReady(role.name, [...worker.queues.keys()])
+      ? await tables.tasks.peekReady(role.name, [...worker.queues.keys()])
       : undefined;
     if (waiting) await sayDaySpent({ worker, tables, scope, now }, waiting);
   }
@@ -184,17 +184,25 @@ function mayClash(role: Role, other: Role): boolean {
   return isInside(one, two) || isInside(two, one);
 }
 
+/**
+ * Ranked by a look and locked only when it is taken: what one claim only compares must not seem taken to another, which
+ * would go to sleep beside a task that nobody runs.
+ */
 async function bestReady(
   tables: Tables,
   roles: readonly Role[],
   queues: readonly string[],
 ): Promise<{ task: Task; role: Role } | undefined> {
-  let best: { task: Task; role: Role } | undefined;
+  const seen: { task: Task; role: Role }[] = [];
   for (const role of roles) {
-    const task = await tables.tasks.firstReady(role.name, queues);
-    if (task && (best === undefined || ranksBefore(task, best.task))) best = { task, role };
+    const task = await tables.tasks.peekReady(role.name, queues);
+    if (task) seen.push({ task, role });
   }
-  return best;
+  for (const { role } of seen.toSorted((a, b) => (ranksBefore(a.task, b.task) ? -1 : 1))) {
+    const task = await tables.tasks.firstReady(role.name, queues);
+    if (task) return { task, role };
+  }
+  return undefined;
 }
 
 function ranksBefore(a: Task, b: Task): boolean {
