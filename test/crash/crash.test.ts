@@ -37,7 +37,14 @@ const timesReached: Record<CrashPoint, number[]> = {
   'report-marked': reportHits,
 };
 /** The local queue is not polled, and its reports are told by being stored. */
-const onlyInQueues: readonly CrashPoint[] = ['polled', 'intake-stored', 'report-command-stored'];
+const onlyInQueues: readonly CrashPoint[] = [
+  'polled',
+  'intake-stored',
+  'report-prepared',
+  'report-command-stored',
+  'report-sent',
+  'report-marked',
+];
 
 const figures = { deaths: 0, settledBefore: 0, tasks: 0, agentRuns: 0 };
 afterAll(() => {

@@ -9,6 +9,7 @@ import { begin, holder, lost, shellQueues, whyNotNow, type Held } from './from-s
 import type { Ending as Said } from '../worker/messages.ts';
 import { tellRequester } from './tell-requester.ts';
 import { signature } from '../worker/thread.ts';
+import { tell } from '../worker/tell.ts';
 
 const maxText = 4000;
 /** How long an end may take, ms: of a task that begins with it, and before another command may try. */
@@ -97,9 +98,9 @@ export async function report(
 ): Promise<void> {
   const about = { taskId: task.id, attemptId: attempt.id, queue: task.queue };
   const text = said.text + signature(store.id);
-  await tables.reports.add({ ...about, id: `${attempt.id}:outcome`, body: { kind: 'comment', text } }, now);
+  await tell(tables, { ...about, id: `${attempt.id}:outcome`, body: { kind: 'comment', text } }, now);
   const label = { kind: 'label', label: said.label } as const;
-  await tables.reports.add({ ...about, id: `${attempt.id}:label`, body: label }, now);
+  await tell(tables, { ...about, id: `${attempt.id}:label`, body: label }, now);
   await tellRequester(tables, task.id, now);
   await tables.workers.remove(attempt.workerId);
 }

@@ -53,6 +53,23 @@ export function reportsOf(query: Query) {
       );
     },
 
+    /** A report that needs no delivery. Yields false when it was there already. */
+    async addSent(report: NewReport, at: number): Promise<boolean> {
+      const added = await query.run(
+        `INSERT INTO reports (id, task_id, attempt_id, queue, uuid, body, state, tries, next_at, created_at, sent_at)
+         VALUES (?, ?, ?, ?, ?, ?, 'sent', 0, 0, ?, ?) ON CONFLICT (id) DO NOTHING`,
+        report.id,
+        report.taskId,
+        report.attemptId,
+        report.queue,
+        randomUUID(),
+        JSON.stringify(report.body),
+        at,
+        at,
+      );
+      return added === 1;
+    },
+
     async get(id: string): Promise<StoredReport | undefined> {
       const rows = await query.all('SELECT * FROM reports WHERE id = ?', id);
       return rows[0] && decode(rows[0]);

@@ -12,6 +12,7 @@ import { daySpent } from './messages.ts';
 import { isInside } from '../workspaces/workspace.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
+import { tell } from './tell.ts';
 
 export interface Claim {
   task: Task;
@@ -142,7 +143,8 @@ async function sayDaySpent(
   const message = `the day's budget of ${task.role} is spent`;
   await tables.pauses.clear(scope);
   await tables.pauses.set({ scope, kind: 'budget', message, since: now, until });
-  await tables.reports.add(
+  await tell(
+    tables,
     {
       id: `${scope}:${today}`,
       taskId: task.id,
@@ -153,6 +155,11 @@ async function sayDaySpent(
     now,
   );
   worker.log({ type: 'paused', scope: task.role, text: message, until });
+}
+
+/** Is there a slot in the lane of any role? */
+export function hasFreeSlot(worker: Worker, held: readonly Claim[]): boolean {
+  return worker.roles().some(({ lane }) => used(worker, held, lane) < worker.options.lanes[lane]);
 }
 
 function used(worker: Worker, held: readonly Claim[], lane: Lane): number {

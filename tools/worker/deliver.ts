@@ -10,7 +10,7 @@ import type { Tables } from '../store/store.ts';
 import { withBroker } from '../store/tasks.ts';
 import { backoff, queueBackoff } from './backoff.ts';
 import { crashPoint } from './crash-point.ts';
-import { withoutSignature } from './thread.ts';
+import { recordComment } from './tell.ts';
 import type { Worker } from './worker.ts';
 
 /** Whoever tells a queue what is stored for it: the worker, or a command. */
@@ -71,7 +71,8 @@ async function send(worker: Teller, queue: Queue, report: StoredReport): Promise
 
 /** What was told is also what the mirror shows, so that the next delta is compared with the truth. */
 async function mark(worker: Teller, queue: Queue, report: StoredReport, receipt: Receipt): Promise<void> {
-  await worker.store.transaction(async ({ reports, mirror, tasks }) => {
+  await worker.store.transaction(async (tables) => {
+    const { reports, mirror, tasks } = tables;
     const now = worker.now();
     const task = await tasks.get(report.taskId);
     if (receipt.status === 'gone') {
@@ -85,19 +86,7 @@ async function mark(worker: Teller, queue: Queue, report: StoredReport, receipt:
       const item = await mirror.item(queue.name, task.nativeId);
       if (item) await mirror.saveItem(queue.name, { ...item, labels: receipt.labels });
     }
-    // A "working on it" says nothing to the agent; every other comment of ours is part of the thread.
-    if (report.body.kind === 'comment')
-      await mirror.saveComment({
-        queue: queue.name,
-        nativeId: receipt.nativeId ?? report.id,
-        taskNativeId: task.nativeId,
-        author: 'worker',
-        text: withoutSignature(report.body.text),
-        attachment: null,
-        postedAt: now,
-        used: true,
-      });
-    return undefined;
+    return recordComment(tables, report, receipt.nativeId ?? report.id, now);
   });
 }
 

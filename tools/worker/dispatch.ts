@@ -3,7 +3,7 @@
  * worker with another store give way before its agent has begun, and costs one small request.
  */
 import type { Bell } from './bell.ts';
-import { claim, type Claim } from './claim.ts';
+import { claim, hasFreeSlot, type Claim } from './claim.ts';
 import { closeAttempt } from './close-attempt.ts';
 import { crashPoint } from './crash-point.ts';
 import type { Progress } from './progress.ts';
@@ -18,9 +18,12 @@ export async function dispatch(
   bell: Bell,
 ): Promise<void> {
   const claims = await claimAll(worker);
-  for (const claimed of claims) await sayWorking(worker, claimed, progress);
-  for (const line of lines) if (claims.some(({ task }) => task.queue === line.queue.name)) await line.look();
-  for (const claimed of await stillOurs(worker, claims))
+  await Promise.all(claims.map((claimed) => sayWorking(worker, claimed, progress)));
+  const shown = lines.filter(
+    ({ queue }) => queue.supports.poll && claims.some(({ task }) => task.queue === queue.name),
+  );
+  for (const line of shown) await line.look();
+  for (const claimed of shown.length > 0 ? await stillOurs(worker, claims) : claims)
     void startAttempt(worker, claimed, progress).ended.then(bell.ring);
 }
 
@@ -41,7 +44,7 @@ async function stillOurs(worker: Worker, claims: readonly Claim[]): Promise<Clai
 async function claimAll(worker: Worker): Promise<Claim[]> {
   const claims: Claim[] = [];
   for (;;) {
-    const claimed = await claim(worker, claims);
+    const claimed = hasFreeSlot(worker, claims) ? await claim(worker, claims) : undefined;
     if (!claimed) return claims;
     crashPoint('claimed');
     claims.push(claimed);

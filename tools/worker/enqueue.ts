@@ -4,6 +4,7 @@ import type { TaskSnapshot } from '../queues/queue.ts';
 import type { Role } from '../roles/role.ts';
 import type { Tables } from '../store/store.ts';
 import { noDue, ordinalOf, type Task, type TaskMeta, type TaskPatch, type Turn } from '../store/tasks.ts';
+import { tell } from './tell.ts';
 
 export function contentHash(title: string, description: string): string {
   return createHash('sha256')
@@ -161,7 +162,8 @@ export async function again(
     },
     now,
   );
-  await tables.reports.add(
+  await tell(
+    tables,
     {
       id: `${task.id}:r${task.round + 1}:label`,
       taskId: task.id,

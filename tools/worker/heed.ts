@@ -7,6 +7,7 @@ import { again } from './enqueue.ts';
 import { startRule } from '../delegation/may-start.ts';
 import { roundsUsedUp, textChanged } from './messages.ts';
 import { readComments, signature } from './thread.ts';
+import { tell } from './tell.ts';
 
 /**
  * Reads a resting task's unused human comments and puts the task back into the queue where they ask for it. Yields
@@ -34,7 +35,8 @@ export async function heed(
     const last = unused.at(-1);
     const words = reading.kind === 'void' ? textChanged() : roundsUsedUp(role?.rounds ?? 5);
     const text = words + signature((await tables.settings.get('store_id')) ?? '');
-    await tables.reports.add(
+    await tell(
+      tables,
       {
         id: `${task.id}:${reading.kind}:${last?.nativeId ?? task.round}`,
         taskId: task.id,
@@ -70,7 +72,7 @@ async function leaveUndone(tables: Tables, task: Task, now: number): Promise<str
   await cancel(tables, task, 'rejected before it began', now);
   const id = `${task.id}:r${task.round}:rejected:label`;
   const about = { taskId: task.id, attemptId: null, queue: task.queue };
-  await tables.reports.add({ ...about, id, body: { kind: 'label', label: null } }, now);
+  await tell(tables, { ...about, id, body: { kind: 'label', label: null } }, now);
   return 'rejected';
 }
 

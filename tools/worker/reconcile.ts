@@ -17,6 +17,7 @@ import { maxCrashes } from './settle.ts';
 import { tellRequester } from '../delegation/tell-requester.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
+import { tell } from './tell.ts';
 
 const host = hostname();
 /** This boot of this machine, and the process numbers that count here: a container has its own. */
@@ -213,11 +214,13 @@ async function bury(
   );
   const about = { taskId: task.id, attemptId: task.attemptId, queue: task.queue };
   const id = `${task.id}:r${task.round}:dead`;
-  await tables.reports.add(
+  await tell(
+    tables,
     { ...about, id, body: { kind: 'comment', text: text + signature(worker.store.id) } },
     now,
   );
-  await tables.reports.add(
+  await tell(
+    tables,
     { ...about, id: `${id}:label`, body: { kind: 'label', label: agentLabels.failed } },
     now,
   );

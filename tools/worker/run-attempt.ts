@@ -17,6 +17,7 @@ import { closeAttempt } from './close-attempt.ts';
 import { settleAttempt } from './settle-attempt.ts';
 import { signature } from './thread.ts';
 import type { RunningAttempt, Worker } from './worker.ts';
+import { tell } from './tell.ts';
 
 /** Starts the attempt and yields at once; `ended` of the result settles when all about it is over. */
 export function startAttempt(worker: Worker, claim: Claim, progress: Progress): RunningAttempt {
@@ -99,9 +100,10 @@ export async function sayWorking(worker: Worker, claim: Claim, progress: Progres
   const text =
     workingOnIt({ attempt: claim.task.failures + 1 }) + signature(worker.store.id, worker.startedAt);
   const id = progressId(task.id, task.round);
-  const isNew = await worker.store.transaction(async ({ reports }) => {
-    const known = await reports.get(id);
-    await reports.add(
+  const isNew = await worker.store.transaction(async (tables) => {
+    const known = await tables.reports.get(id);
+    await tell(
+      tables,
       {
         id,
         taskId: task.id,

@@ -24,6 +24,7 @@ import { settle, type Settlement } from './settle.ts';
 import { tellRequester } from '../delegation/tell-requester.ts';
 import { signature } from './thread.ts';
 import type { Worker } from './worker.ts';
+import { tell } from './tell.ts';
 
 /** How long an outcome waits for its store, ms. */
 const patienceMs = 30 * 60_000;
@@ -216,14 +217,11 @@ async function writeReports(
   const about = { taskId: claim.task.id, attemptId: claim.attemptId, queue: claim.task.queue };
   if (settlement.comment !== undefined) {
     const text = settlement.comment + signature(worker.store.id);
-    await tables.reports.add(
-      { ...about, id: `${claim.attemptId}:outcome`, body: { kind: 'comment', text } },
-      now,
-    );
+    await tell(tables, { ...about, id: `${claim.attemptId}:outcome`, body: { kind: 'comment', text } }, now);
   }
   if (settlement.label !== undefined) {
     const body = { kind: 'label', label: settlement.label } as const;
-    await tables.reports.add({ ...about, id: `${claim.attemptId}:label`, body }, now);
+    await tell(tables, { ...about, id: `${claim.attemptId}:label`, body }, now);
   }
 }
 
