@@ -101,6 +101,19 @@ describe('a completion', () => {
     expect(attempts.map(({ agent, result }) => [agent, result])).toEqual([['elsewhere', 'done']]);
   });
 
+  it('of a second machine that delivered it as well is kept: what lies there is one of the two', async () => {
+    const bench = await holding(delegated({}, withBroker));
+    await apply(bench);
+    for (let copy = 0; copy < 2; copy += 1)
+      expect(await apply(bench, { manifest_sha256: 'b'.repeat(64), summary: 'Me too.' })).toBe('known');
+    expect((await bench.get('task-1')).meta.result).toEqual({
+      ref: 'results/task-1.md',
+      manifestSha256: 'a'.repeat(64),
+      summary: 'Found three things.',
+      orElse: ['b'.repeat(64)],
+    });
+  });
+
   it('says why it failed, or that a person is asked there', async () => {
     const bench = await holding(delegated({}, withBroker));
     expect(await apply(bench, { status: 'input_required', summary: 'Which price?' })).toBe('applied');

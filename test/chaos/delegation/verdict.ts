@@ -8,6 +8,7 @@ import type { Task } from '../../../tools/store/tasks.ts';
 import type { Life } from './fleet.ts';
 import { envelopeOf, type Ground } from './ground.ts';
 import { byTask, readLines, type Run, runsIn } from './ledger.ts';
+import { rerunsOf, wakingMs } from './reruns.ts';
 
 export interface Verdict {
   /** Each list must be empty. */
@@ -58,7 +59,9 @@ export async function judge(given: Case): Promise<Verdict> {
   const rows = books.flatMap((book) => book.rows);
   const known = new Set(rows.map(({ task }) => task.id));
   const everyLife = new Map(lives.map((life) => [life.workerId, life]));
-  const reruns = [...byTask(runs).values()].flatMap((each) => rerunsOf(each, everyLife, handsOver(given)));
+  const reruns = [...byTask(runs).values()].flatMap((each) =>
+    rerunsOf(each, { lives: everyLife, shared: ground.databaseUrl !== undefined, cuts: given.cuts }),
+  );
   const overlaps = books.flatMap(overlapsIn);
   const done = doneIn(rows);
   return {
@@ -169,9 +172,6 @@ interface Overlap {
   text: string;
 }
 
-/** After it was woken a frozen worker needs a moment to find out that its task is another's. */
-const wakingMs = 2000;
-
 /** Runs that began while another of the same task was alive. */
 function overlapsIn({ runs, lives }: Pick<Book, 'runs' | 'lives'>): Overlap[] {
   return [...runs.values()].flatMap((all) =>
@@ -191,50 +191,6 @@ function overlapsIn({ runs, lives }: Pick<Book, 'runs' | 'lives'>): Overlap[] {
           text: `${first.taskId}: attempt ${second.attempt} began ${Math.round(second.at - first.at)} ms after attempt ${first.attempt}, which had not ended`,
         }));
     }),
-  );
-}
-
-/** A task was in its worker's hands a while before its agent began. */
-const takenMs = 2000;
-
-/** Only where stores are not shared does a cut hand a task to somebody else. */
-function handsOver({ ground, cuts }: Case): readonly number[] {
-  return ground.databaseUrl === undefined ? cuts : [];
-}
-
-interface Rerun {
-  why: 'kill' | 'freeze' | 'cut' | undefined;
-  text: string;
-}
-
-/** Every run but the first, and what had happened to those before it. */
-function rerunsOf(runs: readonly Run[], lives: ReadonlyMap<string, Life>, cuts: readonly number[]): Rerun[] {
-  return runs.slice(1).map((run, index) => {
-    const before = runs.slice(0, index + 1);
-    const fate = (check: (life: Life, earlier: Run) => boolean): boolean =>
-      before.some((earlier) => {
-        const life = lives.get(earlier.workerId);
-        return life !== undefined && check(life, earlier);
-      });
-    const killed = fate(
-      (life, { at }) => life.killedAt !== undefined && life.killedAt >= at && life.killedAt <= run.at,
-    );
-    const heir = isHeir(run, before[0]?.at ?? 0, lives);
-    const frozen = fate((life, { at }) =>
-      life.frozen.some(({ from, to }) => from <= run.at && to + wakingMs >= at),
-    );
-    const cut = cuts.some((at) => at >= (before[0]?.at ?? 0) - takenMs && at <= run.at);
-    const text = `${run.taskId}: run ${index + 2}, though nothing had happened to the one before (${before.at(-1)?.how})`;
-    return { why: killed || heir ? 'kill' : frozen ? 'freeze' : cut ? 'cut' : undefined, text };
-  });
-}
-
-/** Its machine had the task in its own store when its worker died, whoever has begun it since. */
-function isHeir(run: Run, since: number, lives: ReadonlyMap<string, Life>): boolean {
-  const machine = lives.get(run.workerId)?.machine;
-  return [...lives.values()].some(
-    ({ killedAt, machine: other }) =>
-      other === machine && killedAt !== undefined && killedAt >= since - takenMs && killedAt <= run.at,
   );
 }
 

@@ -48,6 +48,8 @@ const silent = {
 const stop = new AbortController();
 const stopNow = new AbortController();
 process.on('SIGTERM', () => stop.abort());
+// Nobody is left to judge it.
+process.on('disconnect', () => process.exit(1));
 
 const workspace = openWorkspace(join(config.folder, 'workspace'), join(config.folder, 'data'));
 const store = onMachine(await openStore(workspace.dataDir, config.databaseUrl), config.machine);
