@@ -64,3 +64,30 @@ test('a clock that is put back does not stop the polls', async () => {
   await line.turn();
   expect(polls()).toBe(2);
 });
+
+test('a worker that takes a queue over goes on, although the desk of its role is not there', async () => {
+  const { worker, clock, store, events } = await workerInMemory([exampleRole({ project: 'Nowhere' })]);
+  const { queue, polls } = quietQueue();
+  await store.transaction(({ workers }) => workers.lead('todoist', 'other', clock.now, 60_000));
+  const line = openQueueLine(worker, queue);
+  await line.open(true);
+  clock.now += 61_000;
+  await line.turn();
+  expect(polls()).toBe(1);
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: 'warning', text: expect.stringContaining('"Nowhere"') }),
+  );
+});
+
+test('a worker that begins with no desk at all says which projects are missing', async () => {
+  const { worker } = await workerInMemory([exampleRole({ project: 'Nowhere' })]);
+  const line = openQueueLine(worker, quietQueue().queue);
+  await expect(line.open(true)).rejects.toMatchObject({ code: 'NO_PROJECT' });
+});
+
+test('a role that only other agents ask needs no desk', async () => {
+  const { worker } = await workerInMemory([exampleRole({ project: undefined })]);
+  const { queue, polls } = quietQueue();
+  await openQueueLine(worker, queue).open(true);
+  expect(polls()).toBe(1);
+});

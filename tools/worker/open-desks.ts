@@ -12,8 +12,11 @@ import type { Worker } from './worker.ts';
 /** Projects are made and renamed by people, so they are looked at again now and then. */
 const lookAgainMs = 10 * 60_000;
 
-/** Throws NO_PROJECT the first time, when no role that is served has a desk. */
-export function openDesks(worker: Worker, queue: Queue): () => Promise<Desks> {
+/**
+ * `starting`: throws NO_PROJECT when of the desks that the served roles name none is there. That is a mistake to be mended;
+ * of a worker at work, which takes the queue over when another leaves, it is only a reason for a warning.
+ */
+export function openDesks(worker: Worker, queue: Queue): (starting: boolean) => Promise<Desks> {
   const desks = new Map<string, Role>();
   const watched = new Map<string, Project>();
   let planned: readonly Role[] = [];
@@ -23,28 +26,26 @@ export function openDesks(worker: Worker, queue: Queue): () => Promise<Desks> {
     worker.log({ type: 'warning', text: error.message, hints: error.hints });
   }
 
-  function take(plan: DeskPlan, projects: readonly Project[]): void {
+  function take(plan: DeskPlan, projects: readonly Project[], starting: boolean): void {
     const served = new Set(worker.roles().map((role) => role.name));
     const missing = plan.missing.filter((role) => served.has(role.name));
-    const isFirst = planned.length === 0;
-    // At the start that is a mistake to be mended; later a project may come back, and other work goes on.
-    if (isFirst && ![...plan.desks.values()].some((role) => served.has(role.name)))
-      throw missingProject(missing.length > 0 ? missing : plan.missing, projects);
-    if (missing.length > 0 && (isFirst || !sameRoles(worker.knownRoles(), planned)))
+    const hasDesk = [...plan.desks.values()].some((role) => served.has(role.name));
+    if (starting && missing.length > 0 && !hasDesk) throw missingProject(missing, projects);
+    if (missing.length > 0 && (planned.length === 0 || !sameRoles(worker.knownRoles(), planned)))
       warn(missingProject(missing, projects));
     for (const [id, role] of plan.desks) desks.set(id, role);
     for (const project of plan.projects) watched.set(project.id, project);
     queue.watch([...watched.values()]);
   }
 
-  return async () => {
+  return async (starting) => {
     const roles = worker.knownRoles();
     if (sameRoles(roles, planned) && worker.now() < lookAgainAt) return desks;
     const projects = await queue.projects();
     try {
-      take(planDesks(roles, projects), projects);
+      take(planDesks(roles, projects), projects, starting);
     } catch (error) {
-      if (planned.length === 0 || !hasCode(error, 'NO_PROJECT')) throw error;
+      if (starting || !hasCode(error, 'NO_PROJECT')) throw error;
       warn(error);
     }
     planned = roles;

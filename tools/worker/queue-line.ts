@@ -35,6 +35,8 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
   let failures = 0;
   let problem: string | undefined;
   let undelivered: string | undefined;
+  /** Until it has been read for the first time, by whoever leads when we begin. */
+  let starting = true;
 
   function down(error: unknown): void {
     if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_') || error.code === 'QUEUE_TAKEN')
@@ -83,14 +85,20 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
 
   async function poll(): Promise<void> {
     if (!queue.supports.poll) return;
-    await intake(worker, queue, await desks());
+    const found = await desks(starting);
+    starting = false;
+    await intake(worker, queue, found);
     nextPollAt = worker.now() + worker.options.pollIntervalMs;
   }
 
   return {
     queue,
     async open(patient) {
-      if (!queue.supports.poll || !(await leads())) return;
+      if (!queue.supports.poll) return;
+      if (!(await leads())) {
+        starting = false;
+        return;
+      }
       try {
         await poll();
       } catch (error) {
