@@ -3,6 +3,8 @@
  * reference is a path below the root. Errors are AppError: ARTIFACTS_UNAVAILABLE (time may cure it), WORKSPACE (a person
  * must: rights, keys, bucket), BAD_INPUT (a reference that is none; what lies there is no file, or too large).
  */
+import { hasCode } from '../errors.ts';
+
 export interface StoredFile {
   /** Bytes. */
   size: number;
@@ -28,4 +30,14 @@ export interface ArtifactStore {
   list(folder: string): Promise<string[]>;
   remove(ref: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What lies there and is no file that can be read counts as nothing: others can write below the root as well. */
+export async function unlessUnusable<T>(found: Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    if (hasCode(error, 'BAD_INPUT')) return undefined;
+    throw error;
+  }
 }

@@ -17,6 +17,8 @@ export interface Delegation {
   /** 0: ready now; `withBroker`: the broker has it. */
   availableAt: number;
   submittedBy: string;
+  /** By which a second submission to this store is known; messages are known by their ids. */
+  submitKey?: string | undefined;
 }
 
 export function delegatedTask(given: Delegation, now: number): Task {
@@ -34,7 +36,7 @@ export function delegatedTask(given: Delegation, now: number): Task {
       // What was submitted first comes first.
       position: Date.parse(envelope.created_at),
       deadlineAt: deadlineOf(envelope),
-      submitKey: envelope.idempotency_key,
+      submitKey: given.submitKey,
       parentId: envelope.parent_id,
       meta: {
         envelope,

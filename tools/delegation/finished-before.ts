@@ -2,15 +2,16 @@
  * A task that is handed over although its end lies below the artifact root: it was done, or cancelled, where the message
  * could not be acknowledged any more. It is not run again; its asker is told once more.
  */
-import type { ArtifactStore } from '../artifacts/artifacts.ts';
-import type { Manifest } from '../artifacts/manifest.ts';
-import { cancelledRef, manifestRef } from '../artifacts/refs.ts';
+import { unlessUnusable, type ArtifactStore } from '../artifacts/artifacts.ts';
+import { maxManifest, type Manifest } from '../artifacts/manifest.ts';
+import { manifestRef } from '../artifacts/refs.ts';
 import { verifyResult } from '../artifacts/verify.ts';
 import type { TaskEnvelope } from '../queues/envelope.ts';
 import type { Tables } from '../store/store.ts';
 import { withBroker, type Task } from '../store/tasks.ts';
 import { applyCompletion } from './take-completions.ts';
 import { tellRequester } from './tell-requester.ts';
+import { isWithdrawn } from './withdraw.ts';
 
 export interface Earlier {
   /** Writes the end into the row that was just inserted. */
@@ -22,8 +23,7 @@ export async function finishedBefore(
   envelope: TaskEnvelope,
 ): Promise<Earlier | 'cancelled' | undefined> {
   const taskId = envelope.task_id;
-  if (!isPutBack(envelope) && (await artifacts.measure(cancelledRef(taskId))) !== undefined)
-    return 'cancelled';
+  if (await isWithdrawn(artifacts, envelope)) return 'cancelled';
   const there = await resultThere(artifacts, envelope);
   if (there === undefined) return undefined;
   const { result, attempt, producer } = there.manifest;
@@ -62,7 +62,7 @@ export async function resultThere(
 ): Promise<{ manifest: Manifest; sha256: string } | undefined> {
   if (isPutBack(envelope)) return undefined;
   const taskId = envelope.task_id;
-  const found = await artifacts.measure(manifestRef(taskId));
+  const found = await unlessUnusable(artifacts.measure(manifestRef(taskId), maxManifest));
   if (found === undefined) return undefined;
   const expected = envelope.expected_output;
   const check = await verifyResult(artifacts, {

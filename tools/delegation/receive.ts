@@ -82,34 +82,48 @@ export async function takeIn(
   delivery: Delivery,
   hold = !worker.store.shared,
 ): Promise<void> {
-  let envelope: TaskEnvelope;
+  let taskId: string;
   try {
-    envelope = await read(delivery, role);
-  } catch (error) {
-    if (!(error instanceof AppError)) throw error;
-    worker.log({ type: 'warning', text: `a message for ${role.name} is none: ${error.message}`, hints: [] });
-    await delivery.bury(error.message);
-    return;
-  }
-  try {
+    const envelope = await read(delivery, role);
+    taskId = envelope.task_id;
     await store(worker, role, envelope);
   } catch (error) {
-    await delivery.giveBack();
-    // Other work goes on; the broker is asked again after a while.
-    if (!hasCode(error, 'ARTIFACTS_UNAVAILABLE')) throw error;
-    throw new AppError('QUEUE_UNAVAILABLE', `tasks cannot be taken: ${error.message}`, {
-      hints: error.hints,
-    });
+    if (!isItsFault(error)) {
+      await delivery.giveBack();
+      throw passing(error);
+    }
+    const why = messageOf(error);
+    worker.log({ type: 'warning', text: `a message for ${role.name} cannot be taken: ${why}`, hints: [] });
+    await delivery.bury(why);
+    return;
   }
-  if (hold) delivery.holdFor(envelope.task_id);
+  if (hold) delivery.holdFor(taskId);
   else await delivery.accept();
+}
+
+/** A message that nobody can make a task of, also by a bug of ours, would end one worker after the other. */
+function isItsFault(error: unknown): boolean {
+  return !(error instanceof AppError) || error.code === 'BAD_INPUT';
+}
+
+/** Without the artifact root other work goes on; the broker is asked again after a while. */
+function passing(error: unknown): unknown {
+  const ofFiles = ['ARTIFACTS_UNAVAILABLE', 'WORKSPACE', 'CONFLICT'];
+  if (!(error instanceof AppError) || !ofFiles.includes(error.code)) return error;
+  return new AppError('QUEUE_UNAVAILABLE', `tasks cannot be taken: ${error.message}`, { hints: error.hints });
 }
 
 async function read(delivery: Delivery, role: Role): Promise<TaskEnvelope> {
   const { parseTask } = await import('../queues/envelope.ts');
   const envelope = parseTask(delivery.body);
-  if (envelope.to === role.name) return envelope;
-  throw new AppError('BAD_INPUT', `expected a task for ${role.name}, got one for ${envelope.to}`);
+  if (envelope.to !== role.name)
+    throw new AppError('BAD_INPUT', `expected a task for ${role.name}, got one for ${envelope.to}`);
+  if (envelope.task_id.startsWith('todoist:'))
+    throw new AppError(
+      'BAD_INPUT',
+      `expected an id of its own, got that of a task in Todoist: ${envelope.task_id}`,
+    );
+  return envelope;
 }
 
 async function store(worker: Taker, role: Role, envelope: TaskEnvelope): Promise<void> {
@@ -132,7 +146,7 @@ async function store(worker: Taker, role: Role, envelope: TaskEnvelope): Promise
   await worker.store.transaction(async (tables) => {
     const now = worker.now();
     const known = await tables.tasks.get(task.id);
-    if (known) return takeUp(tables, known, envelope, role, now);
+    if (known) return takeUp(tables, { known, task, envelope, role, before, why }, now);
     await tables.tasks.insert(task, now);
     if (before === 'cancelled') await cancel(tables, task, 'it was cancelled before it came here', now);
     else if (before !== undefined) await before.record(tables, task, now);
@@ -160,27 +174,62 @@ async function contextOf(
   }
 }
 
-/** A message about a task that the store knows: our own, handed over; the same again; or a dead letter put back. */
-async function takeUp(
-  tables: Tables,
-  known: Task,
-  envelope: TaskEnvelope,
-  role: Role,
-  now: number,
-): Promise<void> {
+interface Again {
+  known: Task;
+  /** As the message says it. */
+  task: Task;
+  envelope: TaskEnvelope;
+  role: Role;
+  before: Awaited<ReturnType<typeof finishedBefore>>;
+  /** What speaks against taking it. */
+  why: string | undefined;
+}
+
+/**
+ * A message about a task that the store knows: our own, handed over; the same again; or a dead letter put back. Throws
+ * BAD_INPUT for one that only has the id of another.
+ */
+async function takeUp(tables: Tables, message: Again, now: number): Promise<void> {
+  const { known, task, envelope } = message;
+  assertSame(known, envelope);
   if (known.state === 'queued' && known.availableAt === withBroker)
-    return tables.tasks.patch(known.id, { availableAt: 0, role: role.name }, now);
+    await tables.tasks.patch(known.id, { availableAt: 0 }, now);
+  if (message.before === 'cancelled') return drop(tables, task.id, now);
   const redriven = (envelope.redrive ?? 0) > (known.meta.envelope?.redrive ?? 0);
-  if (isBusy(known)) return undefined;
-  if (!redriven) return tellRequester(tables, known.id, now);
-  const meta = { ...known.meta, envelope };
-  return again(
-    tables,
-    { ...known, meta },
-    role,
-    { turn: { kind: 'start' }, why: 'put back', afresh: true },
-    now,
-  );
+  if (redriven) return putBackHere(tables, message, now);
+  return isBusy(known) ? undefined : tellRequester(tables, known.id, now);
+}
+
+/** Whose task it is never changes, and what it asks for only when it is put back. */
+function assertSame({ id, queue, meta }: Task, envelope: TaskEnvelope): void {
+  const known = meta.envelope;
+  const isAgain = known !== undefined && (known.redrive ?? 0) === (envelope.redrive ?? 0);
+  const hasChanged = isAgain && contentOf(known) !== contentOf(envelope);
+  if (queue === brokerQueueName && known?.from === envelope.from && known.to === envelope.to && !hasChanged)
+    return;
+  throw new AppError('BAD_INPUT', `the id ${id} belongs to another task`);
+}
+
+function contentOf({ title, instructions, context_provenance: origin }: TaskEnvelope): string {
+  return JSON.stringify([title, instructions, origin?.sha256]);
+}
+
+async function drop(tables: Tables, id: string, now: number): Promise<void> {
+  const task = await tables.tasks.get(id);
+  if (task && isLive(task.state)) await cancel(tables, task, 'it was cancelled by whoever asked for it', now);
+}
+
+/** What still goes on for the message before is given up: nobody waits for that any more. */
+async function putBackHere(tables: Tables, { known, task, role, why }: Again, now: number): Promise<void> {
+  if (isBusy(known)) await cancel(tables, known, 'it was put back', now);
+  const rested = (await tables.tasks.get(known.id)) ?? known;
+  const { title, description, contentHash, priority, deadlineAt } = task;
+  const patch = { title, description, contentHash, priority, deadlineAt };
+  const turn = { kind: 'start' } as const;
+  const meta = { ...rested.meta, ...task.meta };
+  await again(tables, { ...rested, meta }, role, { turn, why: 'put back', afresh: true, patch }, now);
+  const begun = await tables.tasks.get(known.id);
+  if (begun && why !== undefined) await refuse(tables, begun, why, now);
 }
 
 async function refuse(tables: Tables, task: Task, why: string, now: number): Promise<void> {

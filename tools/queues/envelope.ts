@@ -135,7 +135,10 @@ function parse<T>(schema: z.ZodType<T>, what: string, bytes: Uint8Array): T {
         hints: ['put long texts into a file and name it in context_ref: agentq submit --file'],
       },
     );
-  const result = schema.safeParse(parseJson(what, bytes));
+  const message = parseJson(what, bytes);
+  if (isDeeper(message, maxDepth))
+    throw new AppError('BAD_INPUT', `the ${what} message is malformed: nested more than ${maxDepth} deep`);
+  const result = schema.safeParse(message);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const field = issue?.path.map(String).join('.') || 'the message';
@@ -146,6 +149,14 @@ function parse<T>(schema: z.ZodType<T>, what: string, bytes: Uint8Array): T {
       hints: ['agentq init --schema   (prints what a message must look like)'],
     },
   );
+}
+
+/** What is kept is written again, and what is nested too deep cannot be. */
+const maxDepth = 100;
+
+function isDeeper(value: unknown, max: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return max === 0 || Object.values(value).some((inner) => isDeeper(inner, max - 1));
 }
 
 function parseJson(what: string, bytes: Uint8Array): unknown {

@@ -18,9 +18,9 @@ export async function cancel(ref: string, options: Output & { reason?: string })
   await withStore({ create: false }, async (session) => {
     const { id } = await findTask(session, ref);
     const why = options.reason ?? 'cancelled with agentq';
-    const changed = await session.store.transaction(async (tables) => {
+    const { task: before, changed } = await session.store.transaction(async (tables) => {
       const task = await mustGet(tables.tasks.get(id), id);
-      if (!isLive(task.state)) return undefined;
+      if (!isLive(task.state)) return { task, changed: false };
       assertOurs(task);
       await cancelTask(tables, task, why, session.now);
       await tables.reports.add(
@@ -43,14 +43,23 @@ export async function cancel(ref: string, options: Output & { reason?: string })
         },
         session.now,
       );
-      return task;
+      return { task, changed: true };
     });
     session.store.ring();
     await tell(session, id, changed ? 'cancelled' : 'not changed: it had already ended', options);
-    if (changed?.availableAt === withBroker)
-      await markWithdrawn(await session.artifacts(), id, why, session.now);
-    if (changed) await handOver(session);
+    try {
+      // Also when it was cancelled before: that command may have ended before it could leave the mark.
+      if (before.availableAt === withBroker && (changed || before.state === 'cancelled'))
+        await withdraw(session, before, why);
+    } finally {
+      if (changed) await handOver(session);
+    }
   });
+}
+
+async function withdraw(session: Session, { id, meta }: Task, reason: string): Promise<void> {
+  const withdrawal = { taskId: id, reason, redrive: meta.envelope?.redrive };
+  await markWithdrawn(await session.artifacts(), withdrawal, session.now);
 }
 
 /** An agent may stop what it has asked for, and nothing else. */

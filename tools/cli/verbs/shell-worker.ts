@@ -163,7 +163,13 @@ export async function fail(ref: string, options: FailOptions): Promise<void> {
       attempt: options.attempt,
       reason: options.reason,
     });
-    if (withdrawn) await markWithdrawn(await session.artifacts(), id, options.reason, session.now);
+    const { redrive } = task.meta.envelope ?? {};
+    if (withdrawn)
+      await markWithdrawn(
+        await session.artifacts(),
+        { taskId: id, reason: options.reason, redrive },
+        session.now,
+      );
     await tell(session, task, repeated, options);
   });
 }

@@ -69,6 +69,7 @@ export async function submit(title: string | undefined, options: SubmitOptions):
         role: role ?? { name: options.to, deadlineMs: undefined },
         availableAt: settings.amqpUrl === undefined ? 0 : withBroker,
         submittedBy: submitter(asker),
+        submitKey: options.key,
       },
       now,
     );
