@@ -5,6 +5,7 @@
  */
 import type { AgentResult } from '../agents/agent.ts';
 import { AppError, messageOf } from '../errors.ts';
+import { dropWithdrawn } from '../delegation/drop-withdrawn.ts';
 import { cleanAttempt } from '../workspaces/workspace.ts';
 import type { Claim } from './claim.ts';
 import { collectChanges } from './collect-changes.ts';
@@ -63,6 +64,7 @@ async function runAttempt(run: Run): Promise<void> {
     attempt: claim.attemptNumber,
     lane: role.lane,
   });
+  if (await dropWithdrawn(worker, claim)) return;
   const prepared = await prepareAttempt(worker, claim);
   if ('failure' in prepared) {
     const nothing: AgentResult = {
