@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openLocalQueue } from '../../tools/queues/local.ts';
 import type { Queue } from '../../tools/queues/queue.ts';
@@ -90,4 +91,35 @@ test('a role that only other agents ask needs no desk', async () => {
   const { queue, polls } = quietQueue();
   await openQueueLine(worker, queue).open(true);
   expect(polls()).toBe(1);
+});
+
+test('a long list of reports is told in turns, with room for other things in between', async () => {
+  const bench = await workerInMemory([exampleRole()]);
+  const { worker, clock, store } = bench;
+  for (let index = 0; index < 5; index += 1) {
+    const { id } = await bench.insert({ state: 'completed' });
+    const body = { kind: 'comment', text: 'Done.' } as const;
+    const report = { id: `r${index}`, taskId: id, attemptId: null, queue: 'todoist', body };
+    await store.transaction(({ reports }) => reports.add(report, clock.now));
+  }
+  const sent: string[] = [];
+  const slow: Queue = {
+    ...quietQueue().queue,
+    prepare: async (report) => ({ command: report.id }),
+    send: async (command) => {
+      await sleep(300);
+      sent.push(String(command));
+      return { status: 'sent' };
+    },
+  };
+  const line = openQueueLine(worker, slow);
+  await line.turn();
+  expect(sent.length).toBeLessThan(5);
+  while (sent.length < 5) {
+    // The loop is to come back at once.
+    expect(line.nextAt()).toBeLessThanOrEqual(clock.now);
+    await line.turn();
+  }
+  expect(sent).toEqual(['r0', 'r1', 'r2', 'r3', 'r4']);
+  expect(line.nextAt()).toBeGreaterThan(clock.now);
 });

@@ -18,15 +18,21 @@ export type Teller = Pick<Worker, 'store' | 'now' | 'random' | 'log'> & { option
 
 /**
  * Sends what is due to one queue. A report that fails waits for its own next time while others go on; after two that
- * fail in a row it is the queue, and the rest is left for later. Throws the last QUEUE_* if any failed.
+ * fail in a row it is the queue, and the rest is left for later. No report is begun after `mostMs`; yields true when some
+ * may be left. Throws the last QUEUE_* if any failed.
  */
-export async function deliver(worker: Teller, queue: Queue): Promise<void> {
+export async function deliver(worker: Teller, queue: Queue, mostMs = Infinity): Promise<boolean> {
+  const end = performance.now() + mostMs;
   let trouble: Error | undefined;
   let inARow = 0;
   for (;;) {
     const due = await worker.store.read(({ reports }) => reports.due(queue.name, worker.now()));
     if (due.length === 0) break;
     for (const report of due) {
+      if (performance.now() > end) {
+        if (trouble !== undefined) throw trouble;
+        return true;
+      }
       const problem = await deliverOne(worker, queue, report);
       inARow = problem === undefined ? 0 : inARow + 1;
       trouble = problem ?? trouble;
@@ -35,6 +41,7 @@ export async function deliver(worker: Teller, queue: Queue): Promise<void> {
     }
   }
   if (trouble !== undefined) throw trouble;
+  return false;
 }
 
 /** Yields what kept the queue from taking it. */

@@ -29,12 +29,12 @@ export interface QueueLine {
 export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
   const desks = openDesks(worker, queue);
   const leads = openLead(worker, queue.name);
+  const teller = openTeller(worker, queue);
   let nextPollAt = 0;
   let askAgainAt = 0;
   let seenAt = 0;
   let failures = 0;
   let problem: string | undefined;
-  let undelivered: string | undefined;
   /** Until it has been read for the first time, by whoever leads when we begin. */
   let starting = true;
 
@@ -53,26 +53,6 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
     if (problem !== undefined) worker.log({ type: 'queue_up', queue: queue.name });
     failures = 0;
     problem = undefined;
-  }
-
-  /** A report that does not go through waits by itself; it delays neither polls nor the reports of other tasks. */
-  async function tell(): Promise<void> {
-    try {
-      await deliver(worker, queue);
-    } catch (error) {
-      if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_')) throw error;
-      const { message: text, retryAt = worker.now() } = error;
-      if (undelivered === undefined) worker.log({ type: 'queue_down', queue: queue.name, text, retryAt });
-      undelivered = text;
-      return;
-    }
-    if (
-      undelivered === undefined ||
-      (await worker.store.read(({ reports }) => reports.pending(queue.name))) > 0
-    )
-      return;
-    undelivered = undefined;
-    worker.log({ type: 'queue_up', queue: queue.name });
   }
 
   /** A clock that was put back must not stop the polls until it has caught up. */
@@ -123,19 +103,59 @@ export function openQueueLine(worker: Worker, queue: Queue): QueueLine {
         down(error);
         return;
       }
-      await tell();
+      await teller.tell();
     },
     async look() {
       if (problem !== undefined || !queue.supports.poll) return;
       try {
         if (!(await leads())) return;
-        await tell();
+        await teller.tell();
         await poll();
       } catch (error) {
         down(error);
       }
     },
-    nextAt: () => (queue.supports.poll ? Math.max(nextPollAt, askAgainAt) : Number.POSITIVE_INFINITY),
-    trouble: () => problem ?? undelivered,
+    nextAt() {
+      if (teller.hasMore()) return worker.now();
+      return queue.supports.poll ? Math.max(nextPollAt, askAgainAt) : Number.POSITIVE_INFINITY;
+    },
+    trouble: () => problem ?? teller.trouble(),
+  };
+}
+
+/** How long one turn may tell, ms: a cancelled agent is not to run on until an outage's reports are all out. */
+const tellMs = 1000;
+
+interface Teller {
+  /** Tells for a while. Never throws for a queue that is down. */
+  tell(): Promise<void>;
+  /** Was there more to tell than time? */
+  hasMore(): boolean;
+  trouble(): string | undefined;
+}
+
+/** A report that does not go through waits by itself; it delays neither polls nor the reports of other tasks. */
+function openTeller(worker: Worker, queue: Queue): Teller {
+  let undelivered: string | undefined;
+  let more = false;
+  return {
+    async tell() {
+      more = false;
+      try {
+        more = await deliver(worker, queue, tellMs);
+      } catch (error) {
+        if (!(error instanceof AppError) || !error.code.startsWith('QUEUE_')) throw error;
+        const { message: text, retryAt = worker.now() } = error;
+        if (undelivered === undefined) worker.log({ type: 'queue_down', queue: queue.name, text, retryAt });
+        undelivered = text;
+        return;
+      }
+      if (undelivered === undefined) return;
+      if ((await worker.store.read(({ reports }) => reports.pending(queue.name))) > 0) return;
+      undelivered = undefined;
+      worker.log({ type: 'queue_up', queue: queue.name });
+    },
+    hasMore: () => more,
+    trouble: () => undelivered,
   };
 }
