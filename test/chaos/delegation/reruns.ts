@@ -19,6 +19,8 @@ export interface Circumstances {
 export const wakingMs = 2000;
 /** A task was in its worker's hands a while before its agent began. */
 const takenMs = 2000;
+/** And before that it had waited at the broker: twice, where its asker had to send it again. */
+const askedMs = 15_000;
 
 /** Every run of one task but the first. */
 export function rerunsOf(runs: readonly Run[], around: Circumstances): Rerun[] {
@@ -43,7 +45,7 @@ function whyOnOneStore(run: Run, before: readonly Run[], { lives }: Circumstance
 function whyApart(run: Run, before: readonly Run[], { lives, cuts }: Circumstances): Rerun['why'] {
   const since = (before[0]?.at ?? 0) - takenMs;
   if (before.some((earlier) => wasKilled(earlier, run, lives)) || isHeir(run, since, lives)) return 'kill';
-  return cuts.some((at) => at >= since && at <= run.at) ? 'cut' : undefined;
+  return cuts.some((at) => at >= since - askedMs && at <= run.at) ? 'cut' : undefined;
 }
 
 function wasKilled(one: Run, next: Run, lives: Circumstances['lives']): boolean {
