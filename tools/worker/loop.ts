@@ -4,6 +4,7 @@
  */
 import { AppError, isRetryable, messageOf } from '../errors.ts';
 import { createBell, type Bell } from './bell.ts';
+import { hasFreeSlot } from './claim.ts';
 import { dispatch } from './dispatch.ts';
 import { watchPauses } from './pauses.ts';
 import { createProgress } from './progress.ts';
@@ -101,9 +102,13 @@ async function atRest(worker: Worker, lines: readonly QueueLine[]): Promise<bool
   return !due;
 }
 
-async function untilNext(worker: Worker, lines: readonly QueueLine[]): Promise<number> {
+/** How long the loop may sleep, ms. */
+export async function untilNext(worker: Worker, lines: readonly QueueLine[]): Promise<number> {
   const now = worker.now();
-  const delayed = await worker.store.read(({ tasks }) => tasks.nextAvailableAt()).catch(() => undefined);
+  // Where nothing can start, what becomes ready meanwhile is no reason to wake: an ended attempt is.
+  const delayed = hasFreeSlot(worker, [])
+    ? await worker.store.read(({ tasks }) => tasks.nextAvailableAt()).catch(() => undefined)
+    : undefined;
   const next = Math.min(
     now + 5000,
     delayed ?? Number.POSITIVE_INFINITY,
