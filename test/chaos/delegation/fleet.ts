@@ -33,6 +33,8 @@ interface Slot {
 
 export class Fleet {
   readonly lives: Life[] = [];
+  /** Had not begun to work when what they need was taken from them, and said so: a service manager tries again. */
+  endedAtStart = 0;
   /** Ends that nobody asked for. */
   readonly ownEnds: string[] = [];
   readonly #root: string;
@@ -142,13 +144,19 @@ export class Fleet {
       frozen: [],
     };
     this.lives.push(life);
+    let works = false;
+    child.once('message', () => {
+      works = true;
+    });
     const ready = Promise.race([once(child, 'message'), once(child, 'exit')]);
     const slot = { machine, life, child, ready, isFrozen: false };
     child.once('exit', (code, signal) => {
       if (life.killedAt === undefined && !this.#stopping) {
-        this.ownEnds.push(`${machine}: ${code ?? signal}`);
+        if (works) this.ownEnds.push(`${machine}: ${code ?? signal}`);
+        else this.endedAtStart += 1;
         const current = this.#slots.find((each) => each.child === child);
-        if (current && this.ownEnds.length < 20) Object.assign(current, this.#begin(machine));
+        if (current && this.ownEnds.length + this.endedAtStart < 20)
+          Object.assign(current, this.#begin(machine));
       }
     });
     return slot;

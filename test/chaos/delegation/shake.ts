@@ -81,6 +81,7 @@ export async function shake(
         tasks: storm.tasks,
         kills: fleet.kills,
         freezes: fleet.freezes,
+        endedAtStart: fleet.endedAtStart,
         ...ground.figures(),
         ...verdict.figures,
         lastOrders: rounds,
