@@ -11,7 +11,7 @@ import { createProgress } from './progress.ts';
 import { openQueueLine, type QueueLine } from './queue-line.ts';
 import { startHeart } from './heart.ts';
 import { heedBroker } from '../delegation/heed-broker.ts';
-import { reconcile, takeBack, thisProcess } from './reconcile.ts';
+import { reconcile, stopLost, takeBack, thisProcess } from './reconcile.ts';
 import { park } from './shutdown.ts';
 import type { Worker } from './worker.ts';
 
@@ -66,10 +66,34 @@ export async function work(worker: Worker, options: LoopOptions): Promise<void> 
 
 /** What wakes the loop before its time: other processes on the store, and brokers that have something for us. */
 function listen(worker: Worker, bell: Bell): () => void {
-  const stops = [worker.store.onRing(bell.ring)];
+  const look = oneAtATime(() => stopLost(worker));
+  const onRing = (): void => {
+    bell.ring();
+    // A cancelled agent does not run on for as long as the loop waits for a queue.
+    look();
+  };
+  const stops = [worker.store.onRing(onRing)];
   for (const { broker } of worker.queues.values())
     if (broker) stops.push(broker.onArrival(bell.ring), broker.onCancellation(heedBroker(worker, bell)));
   return () => stops.forEach((stop) => stop());
+}
+
+/** Asked for while it runs, it runs once more. What it throws the loop will meet as well. */
+function oneAtATime(look: () => Promise<void>): () => void {
+  let running = false;
+  let again = false;
+  async function run(): Promise<void> {
+    running = true;
+    do {
+      again = false;
+      await look().catch(() => undefined);
+    } while (again);
+    running = false;
+  }
+  return () => {
+    if (running) again = true;
+    else void run();
+  };
 }
 
 /** A store that is locked or a disk that is full passes; a loop that watches says so once and goes on. */

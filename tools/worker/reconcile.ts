@@ -228,9 +228,11 @@ async function bury(
 }
 
 /** An agent whose task was cancelled, or taken over by another worker, is stopped, and nothing it did is told. */
-async function stopLost(worker: Worker): Promise<void> {
-  if (worker.running.size === 0) return;
+export async function stopLost(worker: Worker): Promise<void> {
+  // One that starts while we look is not among what we see.
+  const attempts = [...worker.running];
+  if (attempts.length === 0) return;
   const mine = await worker.store.read(({ tasks }) => tasks.running(worker.id));
   const held = new Set(mine.map((task) => task.attemptId));
-  for (const [attemptId, attempt] of worker.running) if (!held.has(attemptId)) attempt.abort('lost');
+  for (const [attemptId, attempt] of attempts) if (!held.has(attemptId)) attempt.abort('lost');
 }
