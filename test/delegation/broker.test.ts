@@ -8,11 +8,16 @@ import { amqpUrl, brokerIsThere, openSite, type Site } from './site.ts';
 const writer = { writer: ['output: workspace/drafts', 'lane: normal'] };
 const there = await brokerIsThere();
 
-async function publish(site: Site, message: unknown, key = 'task.writer'): Promise<void> {
+const publish = (site: Site, message: unknown, key = 'task.writer'): Promise<void> =>
+  publishAll(site, [message], key);
+
+async function publishAll(site: Site, messages: unknown[], key: string): Promise<void> {
   const connection = await connect(amqpUrl);
   const channel = await connection.createConfirmChannel();
-  const body = typeof message === 'string' ? message : JSON.stringify(message);
-  channel.publish(site.prefix, key, Buffer.from(body), { persistent: true });
+  for (const message of messages) {
+    const body = typeof message === 'string' ? message : JSON.stringify(message);
+    channel.publish(site.prefix, key, Buffer.from(body), { persistent: true });
+  }
   await channel.waitForConfirms();
   await connection.close();
 }
@@ -211,6 +216,19 @@ describe.skipIf(!there)('a task through the broker', () => {
     renameSync(`${root}-away`, root);
     const result = await site.agentq('asker', ['result', stdout.trim(), '--wait', '25s']);
     expect(result).toMatchObject({ exitCode: 0 });
+  });
+
+  it('hears of its end behind many that are told to somebody else', async () => {
+    const site = await openSite(writer);
+    const id = await site.submit('asker', ['A post', '--to', 'writer']);
+    const end = { from: 'writer', to: 'coordinator', status: 'failed', created_at: new Date().toISOString() };
+    const ids = [...Array.from({ length: 250 }, (_, number) => `task-else-${number}`), id];
+    const ends = ids.map((task) => ({ ...end, task_id: task, summary: `It is ${task}.` }));
+    await publishAll(site, ends, 'results.coordinator');
+    const { stdout } = await site.agentq('asker', ['status', id]);
+    expect(stdout).toContain(`It is ${id}.`);
+    const other = await site.agentq('asker', ['list', '-q']);
+    expect(other.stdout.trim()).toBe(id);
   });
 
   it('waits in the store while the broker is away', async () => {

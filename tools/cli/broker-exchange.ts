@@ -5,11 +5,17 @@
 import { AppError } from '../errors.ts';
 import { deliver } from '../worker/deliver.ts';
 import { applyCompletion } from '../delegation/take-completions.ts';
+import type { TakenCompletion } from '../queues/rabbitmq/completions.ts';
+import type { RabbitQueue } from '../queues/rabbitmq/rabbitmq.ts';
+import type { Store } from '../store/store.ts';
 import { openBroker } from './open-broker.ts';
+import { shown } from './render-worker.ts';
 import type { Session } from './session.ts';
 
 /** Completions that are taken at a time. */
 const batch = 200;
+/** Behind so many of other stores ours are looked for. */
+const maxRounds = 25;
 
 /** The result makes one exchange; throws QUEUE_* when the broker cannot be reached. */
 export async function openExchange(
@@ -31,21 +37,32 @@ export async function openExchange(
       async ({ settings: facts }) => JSON.parse((await facts.get('coordinators')) ?? '[]') as string[],
     );
     await deliver(sender, queue);
-    for (const coordinator of coordinators) {
-      const arrived = await queue.takeCompletions(coordinator, batch);
-      const others: (() => Promise<void>)[] = [];
-      for (const { body, accept, back } of arrived) {
-        if (body instanceof AppError) {
-          process.stderr.write(`! a completion cannot be read and is dropped: ${body.message}\n`);
-          await accept();
-          continue;
-        }
-        const known = await store.transaction((tables) => applyCompletion(tables, body, store.now()));
-        // Another store with this coordinator's name has asked; it is left for it.
-        if (known === 'unknown') others.push(back);
-        else await accept();
-      }
-      for (const back of others) await back();
-    }
+    for (const coordinator of coordinators) await takeAll(store, queue, coordinator);
   };
+}
+
+/** Another store with this coordinator's name may have asked; what is for it goes back when we have seen the rest. */
+async function takeAll(store: Store, queue: RabbitQueue, coordinator: string): Promise<void> {
+  const others: TakenCompletion[] = [];
+  try {
+    for (let round = 0; round < maxRounds; round += 1) {
+      const arrived = await queue.takeCompletions(coordinator, batch);
+      for (const completion of arrived) if (!(await takeIn(store, completion))) others.push(completion);
+      if (arrived.length < batch) return;
+    }
+  } finally {
+    for (const { back } of others) await back();
+  }
+}
+
+/** False: it is about a task of another store. */
+async function takeIn(store: Store, { body, accept }: TakenCompletion): Promise<boolean> {
+  if (body instanceof AppError)
+    process.stderr.write(`! a completion cannot be read and is dropped: ${shown(body.message, 500)}\n`);
+  else {
+    const known = await store.transaction((tables) => applyCompletion(tables, body, store.now()));
+    if (known === 'unknown') return false;
+  }
+  await accept();
+  return true;
 }
