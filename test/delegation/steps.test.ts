@@ -114,6 +114,24 @@ describe('a completion', () => {
     });
   });
 
+  it('stands, whatever a machine says afterwards that has tried as well', async () => {
+    const bench = await holding(delegated({}, withBroker));
+    await apply(bench);
+    for (const status of ['failed', 'cancelled', 'input_required'] as const)
+      expect(await apply(bench, { status, summary: 'Too late.' })).toBe('known');
+    expect(await bench.get('task-1')).toMatchObject({ state: 'completed', note: 'Found three things.' });
+  });
+
+  it('without a result is followed by the one that has it', async () => {
+    const bench = await holding(delegated({}, withBroker));
+    await apply(bench, { result_ref: undefined, manifest_sha256: undefined, summary: 'Done!' });
+    await apply(bench);
+    expect(await bench.get('task-1')).toMatchObject({
+      note: 'Found three things.',
+      meta: { result: { ref: 'results/task-1.md', manifestSha256: 'a'.repeat(64) } },
+    });
+  });
+
   it('says why it failed, or that a person is asked there', async () => {
     const bench = await holding(delegated({}, withBroker));
     expect(await apply(bench, { status: 'input_required', summary: 'Which price?' })).toBe('applied');

@@ -19,6 +19,8 @@ export async function applyCompletion(
   // Of a run before it was put back.
   if ((completion.redrive ?? 0) < (task.meta.envelope?.redrive ?? 0)) return 'known';
   if (task.state === completion.status) return alsoTold(tables, task, completion, now);
+  // The result is there, whatever another machine says that has tried as well.
+  if (task.state === 'completed' && task.meta.result) return 'known';
   const queued = await toQueued(tables, task, now);
   const { status, summary } = completion;
   const note = summary.slice(0, 1000);
@@ -34,10 +36,20 @@ export async function applyCompletion(
 async function alsoTold(
   tables: Tables,
   task: Task,
-  { manifest_sha256: sha256 }: CompletionEnvelope,
+  { result_ref: ref, manifest_sha256: sha256, summary }: CompletionEnvelope,
   now: number,
 ): Promise<'known'> {
   const { result } = task.meta;
+  // Somebody has said "completed" without one.
+  if (!result && task.state === 'completed' && ref !== undefined && sha256 !== undefined) {
+    const first = { ref, manifestSha256: sha256, summary };
+    await tables.tasks.patch(
+      task.id,
+      { note: summary.slice(0, 1000), meta: { ...task.meta, result: first } },
+      now,
+    );
+    return 'known';
+  }
   const told = [result?.manifestSha256, ...(result?.orElse ?? [])];
   if (!result || sha256 === undefined || told.includes(sha256)) return 'known';
   const orElse = [...(result.orElse ?? []), sha256].slice(-mostTold);
