@@ -34,6 +34,13 @@ export interface Composition {
 
 export function compose({ title, options, asker, now }: Composition): TaskEnvelope {
   const ttlMs = durationOf(options.ttl);
+  assertLength('--type', options.type, 500);
+  for (const name of options.expect ?? []) assertLength('--expect', name, 100);
+  if ((options.expect ?? []).length > maxExpected)
+    throw new AppError(
+      'BAD_USAGE',
+      `expected at most ${maxExpected} names after --expect, got: ${options.expect?.length}`,
+    );
   return {
     schema: 'agentq/task/1',
     task_id: idFor(asker.from, options.key),
@@ -53,6 +60,15 @@ export function compose({ title, options, asker, now }: Composition): TaskEnvelo
     ...(options.budget === undefined ? {} : { budget_usd: dollarsOf(options.budget) }),
     created_at: new Date(now).toISOString(),
   };
+}
+
+const maxExpected = 50;
+const maxTtlMs = 365 * 24 * 3_600_000;
+
+/** Whoever takes the message would refuse it, where nobody sees that. */
+function assertLength(flag: string, text: string, max: number): void {
+  if (text.length >= 1 && text.length <= max) return;
+  throw new AppError('BAD_USAGE', `expected ${flag} to have 1 to ${max} characters, got: ${text.length}`);
 }
 
 /** One key is one id, also for a coordinator that has lost its store. */
@@ -86,12 +102,12 @@ function formatOf(text = 'markdown'): ResultFormat {
 function durationOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const ms = parseDuration(text);
-  if (ms !== undefined && ms > 0) return ms;
-  throw new AppError('BAD_USAGE', `expected --ttl like 90s, 15m or 24h, got: "${text}"`);
+  if (ms !== undefined && ms <= maxTtlMs) return ms;
+  throw new AppError('BAD_USAGE', `expected --ttl like 90s, 15m or 24h, at most 365d, got: "${text}"`);
 }
 
 function dollarsOf(text: string): number {
   const usd = Number(text);
-  if (usd > 0) return usd;
+  if (usd > 0 && Number.isFinite(usd)) return usd;
   throw new AppError('BAD_USAGE', `expected --budget in US dollars, got: "${text}"`);
 }
