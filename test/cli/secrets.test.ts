@@ -9,6 +9,7 @@ const env = {
   TODOIST_API_TOKEN: 'f00dfeed'.repeat(5),
   AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI',
   DATABASE_URL: 'postgres://worker:p%40ssword-1@db/x',
+  AMQP_URL: 'amqp://worker:100%-mine@mq',
   SHORT_KEY: 'abc',
   PATH: '/usr/bin:/opt/agents',
 };
@@ -18,6 +19,8 @@ describe('a text', () => {
     ['TODOIST_API_TOKEN', `use ${env.TODOIST_API_TOKEN}`],
     ['AWS_SECRET_ACCESS_KEY', 'key=wJalrXUtnFEMI;'],
     ['DATABASE_URL', 'the password is p@ssword-1'],
+    ['DATABASE_URL', 'psql postgres://worker:p%40ssword-1@db/x'],
+    ['AMQP_URL', 'the password is 100%-mine'],
   ])('with the value of %s is refused by that name, and not by the value', (name, text) => {
     const refused = (): void => refuseSecrets(text, env, 'the task');
     expect(refused).toThrow(`the task contains the value of ${name}`);
