@@ -129,6 +129,13 @@ describe('a folder that agents can write to', () => {
     expect(existsSync(root)).toBe(false);
   });
 
+  it('says so where no folder can be made, and what is a file', async () => {
+    const unavailable = expect.objectContaining({ code: 'ARTIFACTS_UNAVAILABLE' });
+    await expect(openArtifacts('/proc/none/below', {})).rejects.toThrow(unavailable);
+    const needsPerson = expect.objectContaining({ code: 'WORKSPACE' });
+    await expect(openArtifacts(join(outside, 'secret'), {})).rejects.toThrow(needsPerson);
+  });
+
   it('lists no names that are no references', async () => {
     await store.write('artifacts/t/good', 'x');
     writeFileSync(join(root, 'artifacts/t/a b'), 'x');

@@ -23,8 +23,13 @@ const maxListed = 10_000;
 /** Makes the folder where it is missing. Throws WORKSPACE or ARTIFACTS_UNAVAILABLE. */
 export async function openFolder(where: string): Promise<ArtifactStore> {
   try {
-    await mkdir(where, { recursive: true });
-    return new Folder(await realpath(where));
+    await makeFolders(where);
+    const root = await realpath(where);
+    if (!(await lstat(root)).isDirectory())
+      throw new AppError('WORKSPACE', `expected a folder, got: ${where}`, {
+        hints: ['correct AGENT_ARTIFACTS'],
+      });
+    return new Folder(root);
   } catch (error) {
     throw failure(error, where);
   }
@@ -208,6 +213,21 @@ async function refuseFolder(target: string, ref: string): Promise<void> {
   throw new AppError('WORKSPACE', `expected a file or nothing, got a folder: ${ref}`, {
     hints: ['remove the folder, or move it away'],
   });
+}
+
+/** Not by Node's own `recursive`: below a folder that takes none, such as /proc, that tries for ever. */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await makeFolder(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    if (!(await isThere(dirname(path)))) await makeFolders(dirname(path));
+    await makeFolder(path);
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
 async function makeFolder(path: string): Promise<void> {
