@@ -28,12 +28,22 @@ it('tasks are kept and shown without the broker, and what needs it says so by it
     expect(stderr).not.toContain('secret');
   }
   expect((await office.agentq(['result', id], env)).exitCode).toBe(exitCodes.notYet);
+  expect((await office.agentq(['why', id], env)).stdout).toContain('The broker has not got it yet');
+  expect((await office.agentq(['why', id])).stdout).toContain('AMQP_URL is not set here');
   for (const args of [['init'], ['claim', '--as', 'coder']]) {
     const { exitCode, stdout, stderr } = await office.agentq([...args, '--json'], env);
     expect({ args, exitCode, stdout }).toEqual({ args, exitCode: exitCodes.unavailable, stdout: '' });
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'QUEUE_UNAVAILABLE' } });
     expect(stderr).not.toContain('secret');
   }
+});
+
+it('an address that is none is explained without being repeated', async () => {
+  const office = await openOffice();
+  const { exitCode, stderr } = await office.agentq(['list'], { AMQP_URL: 'amqp://user:se#cret@mq:5672' });
+  expect(exitCode).toBe(exitCodes.error);
+  expect(stderr).toContain('write @ : / ? # and % as');
+  expect(stderr).not.toContain('cret');
 });
 
 it('every exit code stands in --help', async () => {

@@ -231,6 +231,20 @@ describe.skipIf(!there)('a task through the broker', () => {
     expect(other.stdout.trim()).toBe(id);
   });
 
+  it('is in the store where the broker lets nobody in, and goes out once it does', async () => {
+    const site = await openSite(writer);
+    const wrong = new URL(amqpUrl);
+    wrong.password = 'not-the-password';
+    const refused = await site.agentq('asker', ['submit', 'A post', '--to', 'writer'], {
+      AMQP_URL: wrong.href,
+    });
+    expect(refused.exitCode).toBe(1);
+    const [, id = ''] = /^- (task-\S+) is stored: do not say it again/m.exec(refused.stderr) ?? [];
+    expect(refused.stderr).not.toContain('not-the-password');
+    site.worker('machine-1');
+    expect(await site.agentq('asker', ['result', id, '--wait', '20s'])).toMatchObject({ exitCode: 0 });
+  });
+
   it('waits in the store while the broker is away', async () => {
     const site = await openSite(writer);
     const away = { AMQP_URL: 'amqp://guest:guest@127.0.0.1:1' };

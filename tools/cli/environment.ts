@@ -84,12 +84,17 @@ function urlOf(name: string, value: string | undefined, schemes: readonly string
   if (value === undefined) return undefined;
   const scheme = URL.canParse(value) ? new URL(value).protocol.slice(0, -1) : undefined;
   if (scheme !== undefined && schemes.includes(scheme)) return value;
-  const got = scheme === undefined ? 'something else' : `${scheme}:`;
+  const got = scheme === undefined ? 'what is no address' : `${scheme}:`;
   throw new AppError(
     'BAD_INPUT',
     `expected ${name} to begin with ${schemes.join(':// or ')}://, got: ${got}`,
     {
-      hints: [`correct ${name} in .env, or take it out`],
+      hints: [
+        `correct ${name} in .env, or take it out`,
+        ...(scheme === undefined
+          ? ['in user and password write @ : / ? # and % as %40 %3A %2F %3F %23 and %25']
+          : []),
+      ],
     },
   );
 }

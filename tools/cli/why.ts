@@ -13,6 +13,10 @@ export interface Situation {
   running: readonly Task[];
   /** Ready tasks that rank before this one, for its role. */
   ahead: number;
+  /** It still waits to be handed over to the broker. */
+  unsent: boolean;
+  /** AMQP_URL is set. */
+  hasBroker: boolean;
   now: number;
 }
 
@@ -36,9 +40,16 @@ export function whyNot(situation: Situation): string {
   }
 }
 
-function whyQueued({ task, role, pauses, workers, running, ahead, now }: Situation): string {
-  if (task.availableAt === withBroker)
-    return `The broker has it; the next free worker that serves ${task.role} takes it.`;
+function whyWithBroker({ task, unsent, hasBroker }: Situation): string {
+  if (!hasBroker)
+    return 'It goes through a broker, and AMQP_URL is not set here: set it as it was when the task was submitted.';
+  if (unsent) return 'The broker has not got it yet; the next agentq that reaches the broker hands it over.';
+  return `The broker has it; the next free worker that serves ${task.role} takes it.`;
+}
+
+function whyQueued(situation: Situation): string {
+  const { task, role, pauses, workers, running, ahead, now } = situation;
+  if (task.availableAt === withBroker) return whyWithBroker(situation);
   if (task.availableAt > now) {
     const reason =
       task.failures > 0 ? `after a failed attempt (${task.note ?? ''})` : 'because that is when it is due';

@@ -31,8 +31,15 @@ export async function why(ref: string, options: Output): Promise<void> {
       workers: (await tables.workers.list()).filter((row) => row.bootId !== '' && !isGone(row, session.now)),
       running: await tables.tasks.running(),
       ahead: await tables.tasks.ahead(task),
+      unsent: (await tables.reports.pendingFor(task.id)).some(({ body }) => body.kind === 'task'),
     }));
-    const sentence = whyNot({ task, role, now: session.now, ...facts });
+    const sentence = whyNot({
+      task,
+      role,
+      now: session.now,
+      hasBroker: session.settings.amqpUrl !== undefined,
+      ...facts,
+    });
     if (options.json) printJson({ id: task.id, state: task.state, why: sentence });
     else print(shown(sentence, 1000));
   });

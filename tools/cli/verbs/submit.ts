@@ -17,6 +17,7 @@ import { sendTask } from '../../delegation/put-back.ts';
 import { compose, type Asker, type Wanted } from '../compose.ts';
 import { refuseSecrets } from '../secrets.ts';
 import { print, printJson, withStore, type Output, type Session } from '../session.ts';
+import { shown } from '../render-worker.ts';
 import { taskJson } from '../task-view.ts';
 
 export interface SubmitOptions extends Output, Wanted {
@@ -76,7 +77,7 @@ export async function submit(title: string | undefined, options: SubmitOptions):
     const known = await insert(session, task);
     if (known) assertSame(known, task, options.key ?? '');
     store.ring();
-    await handOver(session);
+    await handOver(session, (known ?? task).id);
     await assertTaken(session, (known ?? task).id);
     answer(known ?? task, known !== undefined, options);
   });
@@ -163,15 +164,19 @@ async function insert({ store, now }: Session, task: Task): Promise<Task | undef
   });
 }
 
-/** A broker that is away takes the task later; it is in the store. */
-export async function handOver(session: Session): Promise<void> {
+/** A broker that is away takes it later, whatever was said; it is in the store. */
+export async function handOver(session: Session, id?: string): Promise<void> {
   try {
     await session.sync();
   } catch (error) {
-    if (!isRetryable(error)) throw error;
-    process.stderr.write(
-      `! the broker has not got it yet (${messageOf(error)}); the next agentq hands it over\n`,
-    );
+    if (isRetryable(error)) {
+      const why = shown(messageOf(error), 500);
+      process.stderr.write(`! the broker has not got it yet (${why}); the next agentq hands it over\n`);
+      return;
+    }
+    if (!(error instanceof AppError)) throw error;
+    const kept = `${id ?? 'it'} is stored: do not say it again, the next agentq hands it over when this is mended`;
+    throw new AppError(error.code, error.message, { hints: [...error.hints, kept], cause: error });
   }
 }
 
