@@ -13,7 +13,8 @@ const storm = {
   kills: 4,
   freezes: 0,
   seed: 1,
-  leaseMs: 3000,
+  // A slow machine that does not hear its own heart for two thirds of it gives its tasks up, as it should.
+  leaseMs: 4000,
   slots: 4,
   paceMs: 40,
   overallMs: 60_000,
@@ -50,7 +51,7 @@ describe('workers under fire', () => {
 
   it.skipIf(!there)('that share nothing but a broker lose no task', { timeout: 150_000 }, async () => {
     const faults = { connectionsCut: 2, answersLost: 1 };
-    const shaken = await survived(openApart, { faults });
+    const shaken = await survived(openApart, { faults, leaseMs: 1000 });
     expect(wrongs(shaken)).toEqual({ exitCodes: [0, 0] });
     expect(shaken.figures).toMatchObject({ kills: 4, connectionsCut: 2, answersLost: 1 });
   });
