@@ -3,6 +3,7 @@ import { connect } from 'amqplib';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { openStore } from '../../tools/store/store.ts';
 import { amqpUrl, brokerIsThere, openSite, type Site } from './site.ts';
 
 const writer = { writer: ['output: workspace/drafts', 'lane: normal'] };
@@ -243,6 +244,22 @@ describe.skipIf(!there)('a task through the broker', () => {
     expect(refused.stderr).not.toContain('not-the-password');
     site.worker('machine-1');
     expect(await site.agentq('asker', ['result', id, '--wait', '20s'])).toMatchObject({ exitCode: 0 });
+  });
+
+  it('that nobody has told of is given up by its asker when its time is long over', async () => {
+    const site = await openSite(writer);
+    const id = await site.submit('asker', ['A post', '--to', 'writer', '--ttl', '1h']);
+    const store = await openStore(join(site.office.root, 'asker'));
+    await store.transaction(({ tasks }) =>
+      tasks.patch(id, { deadlineAt: Date.now() - 3_600_000 }, Date.now()),
+    );
+    await store.close();
+    const result = await site.agentq('asker', ['result', id]);
+    expect(result).toMatchObject({ exitCode: 11 });
+    expect(result.stderr).toContain('that has passed');
+    // What is told late counts all the same.
+    site.worker('machine-1');
+    await site.office.until('its result', async () => (await site.state('asker', id)) === 'completed');
   });
 
   it('waits in the store while the broker is away', async () => {

@@ -83,10 +83,10 @@ describe('a delegated task', () => {
   });
 });
 
-describe('a completion', () => {
-  const apply = (bench: Bench, more: Partial<CompletionEnvelope> = {}): Promise<string> =>
-    bench.store.transaction((tables) => applyCompletion(tables, { ...completion, ...more }, noon + 10));
+const apply = (bench: Bench, more: Partial<CompletionEnvelope> = {}): Promise<string> =>
+  bench.store.transaction((tables) => applyCompletion(tables, { ...completion, ...more }, noon + 10));
 
+describe('a completion', () => {
   it('completes the task that the broker has, with its result, once', async () => {
     const bench = await holding(delegated({}, withBroker));
     expect(await apply(bench)).toBe('applied');

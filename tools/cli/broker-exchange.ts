@@ -4,10 +4,13 @@
  */
 import { AppError } from '../errors.ts';
 import { deliver } from '../worker/deliver.ts';
+import { commandKeeper } from '../delegation/from-shell.ts';
 import { applyCompletion } from '../delegation/take-completions.ts';
 import type { TakenCompletion } from '../queues/rabbitmq/completions.ts';
 import type { RabbitQueue } from '../queues/rabbitmq/rabbitmq.ts';
 import type { Store } from '../store/store.ts';
+import { withBroker } from '../store/tasks.ts';
+import { expireTask } from '../worker/reconcile.ts';
 import { openBroker } from './open-broker.ts';
 import { shown } from './render-worker.ts';
 import type { Session } from './session.ts';
@@ -38,7 +41,16 @@ export async function openExchange(
     );
     await deliver(sender, queue);
     for (const coordinator of coordinators) await takeAll(store, queue, coordinator);
+    await giveUpLate(store);
   };
+}
+
+/** Nobody tells of a message that expired at the broker, or was buried there; where no worker shares the store we look. */
+async function giveUpLate(store: Store): Promise<void> {
+  const late = await store.read(({ tasks }) => tasks.overdue(store.now()));
+  for (const { id, availableAt } of late)
+    if (availableAt === withBroker)
+      await store.transaction((tables) => expireTask(commandKeeper(store), tables, id));
 }
 
 /** Another store with this coordinator's name may have asked; what is for it goes back when we have seen the rest. */

@@ -51,7 +51,7 @@ export async function claimNext(
       const task = await tables.tasks.firstReady(role.name, shellQueues, looked);
       if (!task) break;
       looked.push(task.id);
-      if (await expireTask(keeper(store), tables, task.id)) continue;
+      if (await expireTask(commandKeeper(store), tables, task.id)) continue;
       const why = await whyNotNow(tables, role, task);
       if (why === undefined) return begin(tables, task, leaseMs, now);
       left.push({ id: task.id, why });
@@ -218,14 +218,15 @@ async function takeBack(store: Store): Promise<void> {
       const now = store.now();
       if (row && !isGone(row, now)) return;
       const task = await tables.tasks.get(attempt.taskId);
-      if (task?.attemptId === id) await recover(keeper(store), tables, task);
+      if (task?.attemptId === id) await recover(commandKeeper(store), tables, task);
       else if (task) await closeAttempt(tables, { attemptId: id, task }, undefined, now);
       await tables.workers.remove(attempt.workerId);
     });
   }
 }
 
-function keeper(store: Store): Keeper {
+/** A command puts the store in order as a worker would, but runs nothing. */
+export function commandKeeper(store: Store): Keeper {
   return {
     id: '',
     store,
