@@ -2,13 +2,15 @@ import { expect, onTestFinished, test } from 'vitest';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AppError } from '../../tools/errors.ts';
 import { openLocalQueue } from '../../tools/queues/local.ts';
 import type { Queue } from '../../tools/queues/queue.ts';
+import type { Store } from '../../tools/store/store.ts';
 import { cancel } from '../../tools/worker/cancel.ts';
 import { untilNext, work } from '../../tools/worker/loop.ts';
 import { openWorkspace } from '../../tools/workspaces/workspace.ts';
 import { exampleRole } from './examples.ts';
-import { gate, portAgent } from './harness.ts';
+import { finished, gate, portAgent } from './harness.ts';
 import { workerInMemory } from './worker-in-memory.ts';
 
 test('the loop sleeps until a delayed task is ready, or for five seconds', async () => {
@@ -78,4 +80,38 @@ test('a cancelled agent is stopped although the loop waits for a queue', async (
   answer.open();
   stop.abort();
   await ended;
+});
+
+test('a worker that is told to leave does not wait for a store that is away', async () => {
+  const bench = await workerInMemory([exampleRole()], { patience: 0.01 });
+  const root = mkdtempSync(join(tmpdir(), 'loop-'));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const [running, finish, refused] = [gate(), gate(), gate()];
+  const agent = portAgent(async () => {
+    running.open();
+    await finish.passed;
+    return finished();
+  });
+  let isAway = false;
+  const store: Store = {
+    ...bench.store,
+    async transaction(change, isolation) {
+      if (!isAway) return bench.store.transaction(change, isolation);
+      refused.open();
+      throw new AppError('STORE_DISCONNECTED', 'the database is gone');
+    },
+  };
+  const workspace = openWorkspace(root, join(root, '.data'));
+  const queues = new Map([['local', openLocalQueue()]]);
+  const stop = new AbortController();
+  await bench.insert({ queue: 'local' });
+  const worker = { ...bench.worker, agent, store, queues, workspace };
+  const ended = work(worker, { mode: 'watch', stop: stop.signal, stopNow: stop.signal });
+  await running.passed;
+  isAway = true;
+  finish.open();
+  await refused.passed;
+  stop.abort();
+  await ended;
+  expect(bench.events).toContainEqual(expect.objectContaining({ type: 'worker_stopped' }));
 });

@@ -23,17 +23,29 @@ import { tell } from './tell.ts';
 /** Starts the attempt and yields at once; `ended` of the result settles when all about it is over. */
 export function startAttempt(worker: Worker, claim: Claim, progress: Progress): RunningAttempt {
   const abort = new AbortController();
+  const leave = new AbortController();
   const running: RunningAttempt = {
     taskId: claim.task.id,
     title: claim.task.title,
     role: claim.role,
     startedAt: claim.startedAt,
     lastStep: '',
-    abort: (why) => abort.abort(why),
+    abort(why) {
+      // Also of one that was lost before: the first reason is the one the agent ended for.
+      if (why === 'shutdown') leave.abort();
+      abort.abort(why);
+    },
     ended: Promise.resolve(),
   };
   worker.running.set(claim.attemptId, running);
-  running.ended = runAttempt({ worker, claim, progress, running, signal: abort.signal })
+  running.ended = runAttempt({
+    worker,
+    claim,
+    progress,
+    running,
+    signal: abort.signal,
+    leaving: leave.signal,
+  })
     .catch((error: unknown) => {
       worker.log({
         type: 'warning',
@@ -51,10 +63,12 @@ interface Run {
   progress: Progress;
   running: RunningAttempt;
   signal: AbortSignal;
+  /** Aborted when the worker is leaving. */
+  leaving: AbortSignal;
 }
 
 async function runAttempt(run: Run): Promise<void> {
-  const { worker, claim } = run;
+  const { worker, claim, leaving } = run;
   const { task, role } = claim;
   worker.log({
     type: 'attempt_started',
@@ -75,7 +89,7 @@ async function runAttempt(run: Run): Promise<void> {
       sessionUsable: task.sessionUsable,
       exit: { code: null, signal: null },
     };
-    await settleAttempt({ worker, claim, result: nothing, ready: undefined }, run.progress);
+    await settleAttempt({ worker, claim, result: nothing, ready: undefined, leaving }, run.progress);
     return;
   }
   crashPoint('prepared');
@@ -93,7 +107,7 @@ async function runAttempt(run: Run): Promise<void> {
     return;
   }
   const collected = await collectChanges(role, prepared.places, result);
-  await settleAttempt({ worker, claim, result: collected, ready: prepared }, run.progress);
+  await settleAttempt({ worker, claim, result: collected, ready: prepared, leaving }, run.progress);
 }
 
 /** One comment a round, edited in place from then on. */

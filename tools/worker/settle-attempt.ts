@@ -28,6 +28,8 @@ import { tell } from './tell.ts';
 
 /** How long an outcome waits for its store, ms. */
 const patienceMs = 30 * 60_000;
+/** The same once somebody has asked the worker to leave. */
+const leavingPatienceMs = 10_000;
 
 export interface EndedAttempt {
   worker: Worker;
@@ -35,11 +37,13 @@ export interface EndedAttempt {
   result: AgentResult;
   /** Undefined: the agent was never started. */
   ready: Ready | undefined;
+  /** Aborted when the worker is leaving; undefined: it stays. */
+  leaving?: AbortSignal;
 }
 
 export async function settleAttempt(attempt: EndedAttempt, progress: Progress): Promise<void> {
   const { worker, claim, result } = attempt;
-  const { evidence, result: delivered } = await patiently(worker, async () =>
+  const { evidence, result: delivered } = await patiently(attempt, async () =>
     deliverResult(attempt, await gatherEvidence(attempt)),
   );
   const draft = await readDraft(worker, evidence.artifacts);
@@ -57,7 +61,7 @@ export async function settleAttempt(attempt: EndedAttempt, progress: Progress): 
     if (rested) await heed(tables, rested, claim.role, worker.now());
     return settlement;
   };
-  const settled = await patiently(worker, () => worker.store.transaction(storeEnd));
+  const settled = await patiently(attempt, () => worker.store.transaction(storeEnd));
   crashPoint('settled');
   worker.store.ring();
   if (!settled) return;
@@ -79,19 +83,26 @@ async function markHeard(
 }
 
 /** What an agent did is not lost to a disk that is full or a store that is away: it is kept until it is stored. */
-async function patiently<T>(worker: Worker, work: () => Promise<T>): Promise<T> {
-  const end = worker.now() + patienceMs;
+async function patiently<T>(attempt: EndedAttempt, work: () => Promise<T>): Promise<T> {
+  const { worker, leaving = new AbortController().signal } = attempt;
+  let end = performance.now() + patienceMs;
+  const leave = (): void => {
+    end = Math.min(end, performance.now() + leavingPatienceMs * worker.options.patience);
+  };
+  if (leaving.aborted) leave();
+  leaving.addEventListener('abort', leave, { once: true });
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!isRetryable(error) || worker.now() > end) throw error;
+      if (!isRetryable(error) || performance.now() > end) throw error;
       worker.log({
         type: 'warning',
         text: `an outcome cannot be stored yet: ${messageOf(error)}`,
         hints: [],
       });
-      await delay(5000 * worker.options.patience);
+      const wait = Math.min(5000 * worker.options.patience, Math.max(0, end - performance.now()));
+      await delay(wait, undefined, leaving.aborted ? {} : { signal: leaving }).catch(() => undefined);
     }
   }
 }
