@@ -28,7 +28,8 @@ describe('a text', () => {
   });
 
   it('with what is no secret, or too short to be one, is fine', () => {
-    refuseSecrets('abc, see /usr/bin:/opt/agents and postgres://db/x', env, 'the task');
+    const text = 'abc, see /usr/bin:/opt/agents and postgres://db/x';
+    expect(() => refuseSecrets(text, env, 'the task')).not.toThrow();
   });
 });
 
@@ -55,4 +56,23 @@ it('agentq submit leaves nothing behind of what it refuses', async () => {
   expect(stdout).toBe('');
   const contexts = join(office.workspace, 'tasks');
   expect(existsSync(contexts) ? readdirSync(contexts) : []).toEqual([]);
+});
+
+it('nor does one get into how a task ended, or into what it is put back with', async () => {
+  const office = await openOffice();
+  const submitted = await office.agentq(['submit', 'A post', '--to', 'linkedin-writer', '-q']);
+  const id = submitted.stdout.trim();
+  const file = join(office.root, 'result.md');
+  writeFileSync(file, 'Done.\n');
+  const from = ['--from', 'linkedin-writer'];
+  for (const command of [
+    ['complete', id, ...from, '--result-file', file, '--summary', office.todoist.token],
+    ['fail', id, ...from, '--reason', office.todoist.token],
+    ['redrive', id, '--edit', office.todoist.token],
+  ]) {
+    const { exitCode, stderr } = await office.agentq(command);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('contains the value of TODOIST_API_TOKEN');
+  }
+  expect((await office.agentq(['list'])).stdout).toContain('queued');
 });

@@ -10,6 +10,7 @@ import { cancel as cancelTask } from '../../worker/cancel.ts';
 import { signature } from '../../worker/thread.ts';
 import { markWithdrawn } from '../../delegation/withdraw.ts';
 import { isAgent } from '../agents-may.ts';
+import { refuseSecrets } from '../secrets.ts';
 import { findTask, print, printJson, withStore, type Output, type Session } from '../session.ts';
 import { taskJson } from '../task-view.ts';
 import { handOver } from './submit.ts';
@@ -124,6 +125,7 @@ export async function answer(ref: string, text: string, options: Output): Promis
 export async function redrive(ref: string, options: Output & { edit?: string }): Promise<void> {
   await withStore({ create: false }, async (session) => {
     const { id } = await findTask(session, ref);
+    refuseSecrets(options.edit ?? '', session.settings.env, '--edit');
     await session.store.transaction(async (tables) => {
       const task = await mustGet(tables.tasks.get(id), id);
       if (task.state === 'running' || task.state === 'queued' || task.state === 'waiting')

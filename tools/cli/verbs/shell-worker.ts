@@ -13,6 +13,7 @@ import { markWithdrawn } from '../../delegation/withdraw.ts';
 import { durationFlag } from '../duration-flag.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { shown } from '../render-worker.ts';
+import { refuseSecrets } from '../secrets.ts';
 import type { BrokerTaker } from '../take-from-broker.ts';
 import { findTask, print, printJson, withStore, type Output, type Session } from '../session.ts';
 import { indented, iso, taskJson } from '../task-view.ts';
@@ -136,6 +137,7 @@ export interface CompleteOptions extends Output {
 export async function complete(ref: string, options: CompleteOptions): Promise<void> {
   await withStore({ create: false }, async (session) => {
     const { id } = await findTask(session, ref);
+    refuseSecrets(options.summary, session.settings.env, '--summary');
     const { task, repeated } = await completeTask(session.store, await session.artifacts(), {
       taskId: id,
       role: roleNamed(session.settings, options.from),
@@ -157,6 +159,7 @@ export interface FailOptions extends Output {
 export async function fail(ref: string, options: FailOptions): Promise<void> {
   await withStore({ create: false }, async (session) => {
     const { id } = await findTask(session, ref);
+    refuseSecrets(options.reason, session.settings.env, '--reason');
     const { task, repeated, withdrawn } = await failTask(session.store, {
       taskId: id,
       role: roleNamed(session.settings, options.from),
