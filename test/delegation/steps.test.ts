@@ -172,6 +172,17 @@ describe('a completion', () => {
   });
 });
 
+it('a task put back with more words than a message holds stays as it is', async () => {
+  const bench = await holding(delegated({}, withBroker));
+  await apply(bench, { status: 'failed', summary: 'No.' });
+  const task = await bench.get('task-1');
+  const again = { task, role: undefined, why: 'redriven', description: 'a'.repeat(64 * 1024) };
+  await expect(bench.store.transaction((tables) => putBack(tables, again, noon + 20))).rejects.toThrow(
+    'expected a message of at most 64 KiB',
+  );
+  expect((await bench.get('task-1')).state).toBe('failed');
+});
+
 describe('whoever asked', () => {
   it('is told once for each rest, and again when asked again', async () => {
     const bench = await holding(delegated());

@@ -1,10 +1,14 @@
 /** Running a task that has ended again, where it runs: here, or by way of the broker that some other machine serves. */
+import { AppError } from '../errors.ts';
 import type { TaskEnvelope } from '../queues/envelope.ts';
 import type { Role } from '../roles/role.ts';
 import type { Tables } from '../store/store.ts';
 import { withBroker, type Task, type TaskPatch } from '../store/tasks.ts';
 import { deadlineOf } from './delegated.ts';
 import { again, contentHash } from '../worker/enqueue.ts';
+
+/** Bytes; more than that no worker takes. */
+const maxMessage = 64 * 1024;
 
 export interface PutBack {
   task: Task;
@@ -23,6 +27,11 @@ export async function putBack(tables: Tables, given: PutBack, now: number): Prom
   if (task.availableAt !== withBroker || envelope === undefined)
     return again(tables, task, role, { ...start, patch }, now);
   const fresh = renewed(envelope, description, now);
+  const size = Buffer.byteLength(JSON.stringify(fresh));
+  if (size > maxMessage)
+    throw new AppError('BAD_INPUT', `expected a message of at most 64 KiB, got: ${size} bytes`, {
+      hints: ['submit a new task, with the details in a file: agentq submit --file'],
+    });
   const meta = { ...task.meta, envelope: fresh };
   const remote = { ...patch, availableAt: withBroker, deadlineAt: deadlineOf(fresh) ?? null };
   await again(tables, { ...task, meta }, role, { ...start, patch: remote }, now);
