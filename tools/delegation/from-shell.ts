@@ -208,9 +208,14 @@ export function orThrow<T>(value: T | AppError): T {
 
 /** Tasks whose lease has run out wait again; where only shells work nobody else would see to that. */
 async function takeBack(store: Store): Promise<void> {
-  const open = await store.read(({ attempts }) => attempts.open());
-  for (const { id, agent } of open) {
-    if (agent !== shellAgent) continue;
+  // A look first: with many at work, a transaction for each would cost a claim more than all else.
+  const { open, rows } = await store.read(async ({ attempts, workers }) => ({
+    open: await attempts.open(),
+    rows: await workers.list(),
+  }));
+  const alive = new Set(rows.filter((row) => !isGone(row, store.now())).map((row) => row.id));
+  for (const { id, agent, workerId } of open) {
+    if (agent !== shellAgent || alive.has(workerId)) continue;
     await store.transaction(async (tables) => {
       const attempt = await tables.attempts.get(id);
       if (!attempt || attempt.endedAt !== null) return;
