@@ -127,6 +127,24 @@ describe.skipIf(!there)('a task that is put back', () => {
     expect(site.runs(id)).toBe(0);
   });
 
+  it('and completed from a shell before anybody took it is not begun', async () => {
+    const site = await openSite(writer);
+    const id = await site.submit('asker', ['A post', '--to', 'writer']);
+    const file = join(site.office.root, 'result.md');
+    writeFileSync(file, 'Done by hand.\n');
+    const from = ['--from', 'writer'];
+    await site.json('asker', ['cancel', id]);
+    await site.json('asker', ['redrive', id]);
+    await site.json('asker', ['complete', id, ...from, '--result-file', file, '--summary', 'Done.']);
+    site.worker('machine-1');
+    await lastOne(site);
+    await site.office.until('it to be at rest', async () =>
+      ['cancelled', 'completed'].includes(String(await site.state('machine-1', id))),
+    );
+    expect(site.runs(id)).toBe(0);
+    expect(await site.json('asker', ['status', id])).toMatchObject({ state: 'completed', verified: true });
+  });
+
   it('while its machine still runs it for the message before runs anew, and is answered', async () => {
     const site = await openSite(writer);
     site.worker('machine-1');

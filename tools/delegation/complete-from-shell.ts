@@ -30,19 +30,19 @@ export interface Completion extends Ending {
   summary: string;
 }
 
-/** Yields the task as it is now. Throws BAD_INPUT, UNVERIFIED, CONFLICT, CLAIM_LOST, and the store's errors. */
+/** Yields the task as it is now; `withdrawn`: a broker had it. Throws BAD_INPUT, UNVERIFIED, CONFLICT, CLAIM_LOST, and the store's errors. */
 export async function complete(
   store: Store,
   artifacts: ArtifactStore,
   completion: Completion,
-): Promise<{ task: Task; repeated: boolean }> {
+): Promise<{ task: Task; repeated: boolean; withdrawn: boolean }> {
   const summary = textOf('--summary', completion.summary);
   const result = await given(completion.resultFile, maxResultFile);
   const files = await Promise.all(completion.files.map((file) => given(file)));
   const taken = orThrow(await store.transaction((tables) => take(tables, completion, store.now())));
   if ('done' in taken) {
     await assertSame(artifacts, taken.done, result.sha256);
-    return { task: taken.done, repeated: true };
+    return { task: taken.done, repeated: true, withdrawn: false };
   }
   let outcome: Task | AppError;
   try {
@@ -55,7 +55,7 @@ export async function complete(
       .catch(() => undefined);
     throw error;
   }
-  return { task: orThrow(outcome), repeated: false };
+  return { task: orThrow(outcome), repeated: false, withdrawn: isWithBroker(taken.before) };
 }
 
 interface Taken extends Held {

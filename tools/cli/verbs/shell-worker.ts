@@ -138,7 +138,7 @@ export async function complete(ref: string, options: CompleteOptions): Promise<v
   await withStore({ create: false }, async (session) => {
     const { id } = await findTask(session, ref);
     refuseSecrets(options.summary, session.settings.env, '--summary');
-    const { task, repeated } = await completeTask(session.store, await session.artifacts(), {
+    const { task, repeated, withdrawn } = await completeTask(session.store, await session.artifacts(), {
       taskId: id,
       role: roleNamed(session.settings, options.from),
       attempt: options.attempt,
@@ -146,6 +146,14 @@ export async function complete(ref: string, options: CompleteOptions): Promise<v
       files: options.artifact ?? [],
       summary: options.summary,
     });
+    const { redrive } = task.meta.envelope ?? {};
+    // What lies there of a task that was put back is no answer to whoever gets its message.
+    if (withdrawn && redrive !== undefined)
+      await markWithdrawn(
+        await session.artifacts(),
+        { taskId: id, reason: 'it is completed', redrive },
+        session.now,
+      );
     await tell(session, task, repeated, options);
   });
 }
