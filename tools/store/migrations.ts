@@ -113,7 +113,7 @@ function forDialect(statement: string, dialect: Sql['dialect']): string {
 /** Brings the schema up to date in one transaction; several processes may do so at once. */
 export async function migrate(sql: Sql): Promise<void> {
   // Nearly always there is nothing to do, and then nothing is locked. What cannot be read is told by the write below.
-  if ((await sql.read(version).catch(() => undefined)) === migrations.length) return;
+  if (await isCurrent(sql)) return;
   // One after the other by the lock alone: each statement must see what the process before us has done.
   await sql.transaction(async (query) => {
     await query.lock('migrate');
@@ -133,6 +133,10 @@ export async function migrate(sql: Sql): Promise<void> {
       await query.run('INSERT INTO schema_version (version) VALUES (?)', migrations.length);
     }
   }, 'claim');
+}
+
+export async function isCurrent(sql: Sql): Promise<boolean> {
+  return (await sql.read(version).catch(() => undefined)) === migrations.length;
 }
 
 async function version(query: Query): Promise<number> {

@@ -5,22 +5,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Pool, types, type PoolClient, type QueryResult } from 'pg';
 import { AppError } from '../errors.ts';
-import { isBroken, toStoreError } from './postgres-errors.ts';
+import { isBroken, sqlState, toStoreError } from './postgres-errors.ts';
 import type { Isolation, Query, Row } from './sql.ts';
 
 /** As many transactions of one process run at once. */
 export const connections = 4;
 export const lockPatienceMs = 10_000;
 
+/**
+ * How long a statement may take, ms. Well below a lease: a heartbeat that meets a connection which has fallen silent
+ * must be given up and sent again on a new one before the lease is half over.
+ */
+const answerMs = 12_000;
+
 /** Passed at the start of each connection; a pooler in between has to let them through. */
-const timeouts = {
+const timeoutsFor = (statementMs: number) => ({
   connectionTimeoutMillis: 10_000,
   lock_timeout: lockPatienceMs,
-  statement_timeout: 30_000,
+  statement_timeout: statementMs,
   idle_in_transaction_session_timeout: 30_000,
   // Of a network that has fallen silent the server cannot tell us.
-  query_timeout: 40_000,
-};
+  query_timeout: statementMs + 3000,
+});
 
 export interface Session {
   client: PoolClient;
@@ -37,29 +43,41 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export function connectTo(url: string): Database {
+export function connectTo(url: string, statementMs = answerMs): Database {
   const { where, redact } = addressOf(url);
   const config = {
     connectionString: url,
     application_name: 'background-agents',
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
-    ...timeouts,
+    ...timeoutsFor(statementMs),
   };
   const pool = new Pool({ ...config, max: connections, idleTimeoutMillis: 30_000, pipeline: true });
   const translate = (error: unknown): unknown => toStoreError(error, where, redact);
   const sessions = new WeakMap<PoolClient, Session>();
   // A connection that dies while nobody uses it is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => undefined);
+  const bornAt = new WeakMap<PoolClient, number>();
+  // Where one connection has fallen silent, those made before it are likely to have.
+  let distrustedBefore = 0;
   pool.on('connect', (client) => {
+    bornAt.set(client, performance.now());
     client.on('error', () => undefined);
   });
   const line = createLine(connections);
   let closed = false;
 
+  async function trusted(): Promise<PoolClient> {
+    for (;;) {
+      const client = await pool.connect();
+      if ((bornAt.get(client) ?? 0) >= distrustedBefore) return client;
+      client.release(true);
+    }
+  }
+
   async function borrow(): Promise<Session> {
     if (closed) throw new AppError('STORE_UNAVAILABLE', `the store is closed: ${where}`);
-    const client = await pool.connect().catch((error: unknown) => {
+    const client = await trusted().catch((error: unknown) => {
       throw translate(error);
     });
     const session = sessions.get(client) ?? openSession(client, translate);
@@ -76,7 +94,9 @@ export function connectTo(url: string): Database {
         try {
           return await work(session);
         } finally {
-          session.client.release(session.failure !== undefined && isBroken(session.failure));
+          const broken = session.failure !== undefined && isBroken(session.failure);
+          if (broken && sqlState(session.failure) === undefined) distrustedBefore = performance.now();
+          session.client.release(broken);
         }
       }),
     async close() {

@@ -22,6 +22,8 @@ const clockEveryMs = 10_000;
 export interface PostgresOptions {
   /** This machine's clock, epoch ms. It must not jump: what is measured is how far it is from the database's. */
   clock?: () => number;
+  /** How long a statement may take, ms; changing the tables of a large store takes longer than anything else. */
+  statementMs?: number;
 }
 
 export interface SharedSql extends Sql {
@@ -32,7 +34,7 @@ export interface SharedSql extends Sql {
 
 /** Throws STORE_DISCONNECTED when there is no database, STORE_UNAVAILABLE when it does not let us in. */
 export async function openPostgres(url: string, options: PostgresOptions = {}): Promise<SharedSql> {
-  const database = connectTo(url);
+  const database = connectTo(url, options.statementMs);
   const transact = transactions(database);
   const local = options.clock ?? (() => performance.timeOrigin + performance.now());
   const clock = sharedClock(local, () => database.use(({ queries }) => compareClocks(local, queries.claim)));

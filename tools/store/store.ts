@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { actionsOf } from './actions.ts';
 import { attemptsOf } from './attempts.ts';
 import { eventsOf } from './events.ts';
-import { migrate } from './migrations.ts';
+import { isCurrent, migrate } from './migrations.ts';
 import { mirrorOf } from './mirror.ts';
 import { reportsOf } from './reports.ts';
 import type { Isolation, Query, Sql } from './sql.ts';
@@ -65,7 +65,10 @@ export async function openStore(dataDir: string, databaseUrl?: string): Promise<
   const { openPostgres } = await import('./postgres.ts');
   const sql = await openPostgres(databaseUrl);
   try {
-    await migrate(sql);
+    if (!(await isCurrent(sql))) {
+      const patient = await openPostgres(databaseUrl, { statementMs: 10 * 60_000 });
+      await migrate(patient).finally(() => patient.close());
+    }
     return { ...(await storeOn(sql)), ring: sql.ring, onRing: sql.onRing };
   } catch (error) {
     await sql.close();
