@@ -152,6 +152,13 @@ describe('a completion', () => {
     expect((await cancelled.get('task-1')).state).toBe('cancelled');
   });
 
+  it('that says “cancelled” gives way to a result, unless it was cancelled here', async () => {
+    const bench = await holding(delegated({}, withBroker));
+    expect(await apply(bench, { status: 'cancelled', summary: 'so a stranger says' })).toBe('applied');
+    expect(await apply(bench)).toBe('applied');
+    expect((await bench.get('task-1')).state).toBe('completed');
+  });
+
   it('of a run before the task was put back is too late', async () => {
     const bench = await holding(delegated({}, withBroker));
     await apply(bench, { status: 'failed', summary: 'No.' });

@@ -14,11 +14,14 @@ export interface TcpProxy {
   /** From now on the server hears everything and the clients hear nothing, until `hear` or `cut`. */
   loseAnswers(): void;
   hear(): void;
+  /** The connections there are say nothing more in either direction, and do not end; new ones are as before. */
+  silence(): void;
   close(): Promise<void>;
 }
 
 export async function tcpProxy(target: { host: string; port: number }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  const silent = new WeakSet<Socket>();
   let passing = true;
   let losing = false;
   let accepted = 0;
@@ -41,9 +44,11 @@ export async function tcpProxy(target: { host: string; port: number }): Promise<
     accepted += 1;
     const upstream = connect(target.port, target.host);
     track(upstream);
-    client.on('data', (bytes) => upstream.write(bytes));
+    client.on('data', (bytes) => {
+      if (!silent.has(upstream)) upstream.write(bytes);
+    });
     upstream.on('data', (bytes) => {
-      if (!losing) client.write(bytes);
+      if (!losing && !silent.has(upstream)) client.write(bytes);
     });
     client.on('close', () => upstream.destroy());
     upstream.on('close', () => client.destroy());
@@ -56,6 +61,9 @@ export async function tcpProxy(target: { host: string; port: number }): Promise<
     cut,
     open: (now) => {
       passing = now;
+    },
+    silence: () => {
+      for (const socket of sockets) silent.add(socket);
     },
     loseAnswers: () => {
       losing = true;

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { messageOf } from '../../tools/errors.ts';
 import { openPostgres } from '../../tools/store/postgres.ts';
 import { openStore, type Store } from '../../tools/store/store.ts';
+import { tcpProxy } from '../fakes/tcp-proxy.ts';
 import { exampleTask, noon } from '../worker/examples.ts';
 import { otherProcess } from './processes.ts';
 import { asAdmin, createDatabase, hasPostgres, why, type TestDatabase } from './postgres-server.ts';
@@ -47,6 +48,28 @@ describe.skipIf(!hasPostgres)(`PostgreSQL and its server${why}`, () => {
   let count = 0;
   beforeEach(async () => {
     url = await database.schema(`t${(count += 1)}`);
+  });
+
+  test('where one connection has fallen silent the others of its age are not asked', async () => {
+    const direct = new URL(database.url);
+    const proxy = await tcpProxy({ host: direct.hostname, port: Number(direct.port || 5432) });
+    const through = new URL(database.url);
+    through.hostname = '127.0.0.1';
+    through.port = String(proxy.port);
+    const sql = await openPostgres(through.href, { statementMs: 200 });
+    const ask = (): Promise<unknown> => sql.read((query) => query.all('SELECT 1 AS one'));
+    try {
+      // All connections that the pool may have.
+      await Promise.all(
+        Array.from({ length: 4 }, () => sql.read((query) => query.all('SELECT pg_sleep(0.05)'))),
+      );
+      proxy.silence();
+      await expect(ask()).rejects.toMatchObject({ code: 'STORE_DISCONNECTED' });
+      await expect(ask()).resolves.toEqual([{ one: 1 }]);
+    } finally {
+      await sql.close();
+      await proxy.close();
+    }
   });
 
   test('eight processes make the same empty store at once, and all get the same one', async () => {

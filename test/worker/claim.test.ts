@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { takeBack, thisProcess } from '../../tools/worker/reconcile.ts';
 import { claim, startOfDay, type Claim } from '../../tools/worker/claim.ts';
 import { dayMs, exampleRole, hourMs, minuteMs, noon } from './examples.ts';
 import { workerInMemory, type Bench } from './worker-in-memory.ts';
@@ -171,4 +172,16 @@ describe('money', () => {
     }
     expect(await bench.store.read(({ reports }) => reports.pending())).toBe(1);
   });
+});
+
+test('an attempt of our own that broke down is no crash of its task', async () => {
+  const bench = await workerInMemory([exampleRole()]);
+  const { worker } = bench;
+  await bench.insert({ id: 'local:t', nativeId: 't', queue: 'local' });
+  const claimed = await claim(worker);
+  expect(claimed?.task.id).toBe('local:t');
+  await worker.store.transaction(({ workers }) => workers.register(thisProcess(worker)));
+  // The claim was stored, but the worker never heard of it: nothing runs.
+  await takeBack(worker);
+  expect(await bench.get('local:t')).toMatchObject({ state: 'queued', meta: { crashes: 0 } });
 });

@@ -1,5 +1,5 @@
 /** For verbs that look: with what the broker has for us, or with what the store knows where the broker is away. */
-import { isRetryable, messageOf } from '../errors.ts';
+import { hasCode, isRetryable, messageOf } from '../errors.ts';
 import { shown } from './render-worker.ts';
 import { withStore, type Session } from './session.ts';
 
@@ -9,7 +9,7 @@ export function withNews<T>(body: (session: Session) => Promise<T>): Promise<T> 
     try {
       await session.sync();
     } catch (error) {
-      if (!isRetryable(error)) throw error;
+      if (!isRetryable(error) && !hasCode(error, 'QUEUE_AUTH')) throw error;
       process.stderr.write(
         `! the broker cannot be reached (${shown(messageOf(error), 300)}); this is what the store knows\n`,
       );

@@ -2,7 +2,7 @@
 import { AppError } from '../errors.ts';
 import { agentLabels } from '../queues/queue.ts';
 import type { Store, Tables } from '../store/store.ts';
-import type { Task } from '../store/tasks.ts';
+import { withBroker, type Task } from '../store/tasks.ts';
 import { closing, ended, holdOrBegin, isWithBroker, misplaced } from './end-from-shell.ts';
 import { report, takeFromBroker, textOf, type Ending } from './end-from-shell.ts';
 import { orThrow, type Held } from './from-shell.ts';
@@ -28,13 +28,25 @@ export async function fail(
       if (held instanceof AppError) return held;
       const withdrawn = task !== undefined && isWithBroker(task);
       if (withdrawn) await takeFromBroker(tables, task, reason, now);
-      await bury(tables, store, held, reason, now);
+      await bury(tables, store, held, { reason, availableAt: withdrawn ? withBroker : 0 }, now);
       return { task: (await tables.tasks.get(held.task.id)) ?? held.task, repeated: false, withdrawn };
     }),
   );
 }
 
-async function bury(tables: Tables, store: Store, held: Held, reason: string, now: number): Promise<void> {
+interface End {
+  reason: string;
+  /** Who may run it again: this store, or whoever the broker gives it to. */
+  availableAt: number;
+}
+
+async function bury(
+  tables: Tables,
+  store: Store,
+  held: Held,
+  { reason, availableAt }: End,
+  now: number,
+): Promise<void> {
   const { task, attempt } = held;
   const failure = { kind: 'agent', code: 'gave_up', message: reason } as const;
   const { publishing: _, ...meta } = task.meta;
@@ -53,7 +65,7 @@ async function bury(tables: Tables, store: Store, held: Held, reason: string, no
       note: reason.slice(0, 1000),
       failureKind: failure.kind,
       failures: task.failures + 1,
-      availableAt: 0,
+      availableAt,
       meta,
     },
     now,

@@ -32,7 +32,8 @@ export async function putBack(tables: Tables, given: PutBack, now: number): Prom
     throw new AppError('BAD_INPUT', `expected a message of at most 64 KiB, got: ${size} bytes`, {
       hints: ['submit a new task, with the details in a file: agentq submit --file'],
     });
-  const meta = { ...task.meta, envelope: fresh };
+  const { withdrawn: _, ...known } = task.meta;
+  const meta = { ...known, envelope: fresh };
   const remote = { ...patch, availableAt: withBroker, deadlineAt: deadlineOf(fresh) ?? null };
   await again(tables, { ...task, meta }, role, { ...start, patch: remote }, now);
   return sendTask(tables, task, fresh, now);

@@ -59,7 +59,8 @@ function isBusy(task: Task): boolean {
 
 /** Slots of the role's lane that neither a run nor a task already taken fills. A role that is paused takes none. */
 async function freeSlots(worker: Worker, role: Role): Promise<number> {
-  const lanes = new Map(worker.knownRoles().map((known) => [known.name, known.lane]));
+  // What nobody here will start fills no slot.
+  const lanes = new Map(worker.roles().map((known) => [known.name, known.lane]));
   const { waiting, pauses } = await worker.store.read(async (tables) => ({
     waiting: await tables.tasks.handedOver(),
     pauses: await tables.pauses.list(),
@@ -67,7 +68,9 @@ async function freeSlots(worker: Worker, role: Role): Promise<number> {
   const now = worker.now();
   const mine = [`role:${role.name}`, `agent:${worker.agent.name}`];
   if (pauses.some(({ scope, until }) => mine.includes(scope) && (until === null || until > now))) return 0;
-  const taken = waiting.filter((each) => lanes.get(each.role) === role.lane);
+  const isPaused = (name: string): boolean =>
+    pauses.some(({ scope, until }) => scope === `role:${name}` && (until === null || until > now));
+  const taken = waiting.filter((each) => lanes.get(each.role) === role.lane && !isPaused(each.role));
   const running = [...worker.running.values()].filter((run) => run.role.lane === role.lane).length;
   return worker.options.lanes[role.lane] - running - taken.reduce((sum, { count }) => sum + count, 0);
 }

@@ -15,7 +15,7 @@ export async function applyCompletion(
 ): Promise<'applied' | 'known' | 'unknown'> {
   const task = await tables.tasks.get(completion.task_id);
   if (!task) return 'unknown';
-  if (task.availableAt !== withBroker || task.state === 'cancelled') return 'known';
+  if (task.availableAt !== withBroker || task.meta.withdrawn) return 'known';
   // Of a run before it was put back.
   if ((completion.redrive ?? 0) < (task.meta.envelope?.redrive ?? 0)) return 'known';
   if (task.state === completion.status) return alsoTold(tables, task, completion, now);

@@ -37,38 +37,29 @@ export interface NewReport {
 }
 
 export function reportsOf(query: Query) {
+  const put = async (report: NewReport, at: number, sentAt: number | null): Promise<boolean> => {
+    const added = await query.run(
+      `INSERT INTO reports (id, task_id, attempt_id, queue, uuid, body, state, tries, next_at, created_at, sent_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      report.id,
+      report.taskId,
+      report.attemptId,
+      report.queue,
+      randomUUID(),
+      JSON.stringify(report.body),
+      sentAt === null ? 'pending' : 'sent',
+      at,
+      sentAt,
+    );
+    return added === 1;
+  };
+
   return {
     /** Idempotent by id. */
-    async add(report: NewReport, at: number): Promise<void> {
-      await query.run(
-        `INSERT INTO reports (id, task_id, attempt_id, queue, uuid, body, state, tries, next_at, created_at)
-         VALUES (?, ?, ?, ?, ?, ?, 'pending', 0, 0, ?) ON CONFLICT (id) DO NOTHING`,
-        report.id,
-        report.taskId,
-        report.attemptId,
-        report.queue,
-        randomUUID(),
-        JSON.stringify(report.body),
-        at,
-      );
-    },
+    add: async (report: NewReport, at: number): Promise<void> => void (await put(report, at, null)),
 
     /** A report that needs no delivery. Yields false when it was there already. */
-    async addSent(report: NewReport, at: number): Promise<boolean> {
-      const added = await query.run(
-        `INSERT INTO reports (id, task_id, attempt_id, queue, uuid, body, state, tries, next_at, created_at, sent_at)
-         VALUES (?, ?, ?, ?, ?, ?, 'sent', 0, 0, ?, ?) ON CONFLICT (id) DO NOTHING`,
-        report.id,
-        report.taskId,
-        report.attemptId,
-        report.queue,
-        randomUUID(),
-        JSON.stringify(report.body),
-        at,
-        at,
-      );
-      return added === 1;
-    },
+    addSent: (report: NewReport, at: number): Promise<boolean> => put(report, at, at),
 
     async get(id: string): Promise<StoredReport | undefined> {
       const rows = await query.all('SELECT * FROM reports WHERE id = ?', id);

@@ -13,13 +13,14 @@ import { mirrorOf } from './mirror.ts';
 import { reportsOf } from './reports.ts';
 import type { Isolation, Query, Sql } from './sql.ts';
 import { openSqlite } from './sqlite.ts';
+import { taskNumbersOf } from './task-numbers.ts';
 import { taskQueriesOf } from './task-queries.ts';
 import { tasksOf } from './tasks.ts';
 import { grantsOf, pausesOf, settingsOf, workersOf } from './workers.ts';
 
 export function tablesOf(query: Query) {
   return {
-    tasks: { ...tasksOf(query), ...taskQueriesOf(query) },
+    tasks: { ...tasksOf(query), ...taskQueriesOf(query), ...taskNumbersOf(query) },
     attempts: attemptsOf(query),
     events: eventsOf(query),
     reports: reportsOf(query),
@@ -67,7 +68,11 @@ export async function openStore(dataDir: string, databaseUrl?: string): Promise<
   try {
     if (!(await isCurrent(sql))) {
       const patient = await openPostgres(databaseUrl, { statementMs: 10 * 60_000 });
-      await migrate(patient).finally(() => patient.close());
+      try {
+        await migrate(patient);
+      } finally {
+        await patient.close();
+      }
     }
     return { ...(await storeOn(sql)), ring: sql.ring, onRing: sql.onRing };
   } catch (error) {

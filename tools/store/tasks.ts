@@ -37,6 +37,8 @@ export interface TaskMeta {
   deadlineBase?: number;
   /** The message by which an agent or a person delegated it, as it came; absent: it comes from a to-do list. */
   envelope?: TaskEnvelope;
+  /** It was cancelled where it was asked for: what others say about it comes too late. */
+  withdrawn?: boolean;
   /** How many tasks asked for each other before this one. */
   depth?: number;
   /** What its last finished attempt left under the artifact root. */

@@ -71,6 +71,11 @@ export function workersOf(query: Query) {
       await query.run('DELETE FROM leads WHERE worker_id = ?', id);
     },
 
+    async leader(queue: string): Promise<{ workerId: string; until: number } | undefined> {
+      const rows = await query.all('SELECT worker_id, until FROM leads WHERE queue = ?', queue);
+      return rows[0] && { workerId: String(rows[0]['worker_id']), until: Number(rows[0]['until']) };
+    },
+
     /** One worker at a time reads and writes a queue: takes or keeps that duty. False: another has it. */
     async lead(queue: string, id: string, now: number, leaseMs: number): Promise<boolean> {
       const rows = await query.all(

@@ -13,7 +13,13 @@ import type { NewWorkerEvent } from './worker-event.ts';
 export async function cancel(tables: Tables, task: Task, why: string, now: number): Promise<NewWorkerEvent> {
   await tables.reports.dropUnsent(task.id, why);
   const elsewhere = task.queue === brokerQueueName && task.availableAt === withBroker;
-  await tables.tasks.move(task, 'cancelled', { note: why, availableAt: elsewhere ? withBroker : 0 }, now);
+  const meta = elsewhere ? { ...task.meta, withdrawn: true } : task.meta;
+  await tables.tasks.move(
+    task,
+    'cancelled',
+    { note: why, availableAt: elsewhere ? withBroker : 0, meta },
+    now,
+  );
   if (elsewhere) await tellWorkers(tables, task, why, now);
   else await tellRequester(tables, task.id, now);
   return { type: 'task_cancelled', taskId: task.id, title: task.title, why };

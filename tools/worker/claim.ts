@@ -4,6 +4,7 @@
  * that ranks highest is taken, so a claim costs the same with ten tasks waiting as with a million.
  */
 import { randomUUID } from 'node:crypto';
+import { brokerQueueName } from '../queues/queue.ts';
 import { hasOwnFolder, type Lane, type Role } from '../roles/role.ts';
 import type { Tables } from '../store/store.ts';
 import type { Task } from '../store/tasks.ts';
@@ -262,8 +263,15 @@ async function approvedRules(tables: Tables, task: Task): Promise<string[]> {
     .map((grant) => grant.rule);
 }
 
+/** A person may give a task of this store more than its role allows; an agent or a message may only give it less. */
+function capFor({ meta, queue, parentId }: Task, role: Role): number | undefined {
+  if (meta.budgetUsd === undefined || role.budgetUsd === undefined) return meta.budgetUsd ?? role.budgetUsd;
+  const byPerson = queue !== brokerQueueName && parentId === null;
+  return byPerson ? meta.budgetUsd : Math.min(meta.budgetUsd, role.budgetUsd);
+}
+
 function taskBudget(task: Task, role: Role): number | undefined {
-  const budget = task.meta.budgetUsd ?? role.budgetUsd;
+  const budget = capFor(task, role);
   return budget === undefined ? undefined : Math.max(0, budget - (task.cost - (task.meta.costAtRound ?? 0)));
 }
 

@@ -8,6 +8,10 @@ export function openLead(worker: Worker, queue: string): () => Promise<boolean> 
     const now = worker.now();
     const { leaseMs } = worker.options;
     if (now < ledAt + leaseMs / 3 && now >= ledAt) return true;
+    const leader = await worker.store.read(({ workers }) => workers.leader(queue));
+    const others = leader !== undefined && leader.workerId !== worker.id && leader.until >= now;
+    // Nothing to write, so nobody is made to wait for us.
+    if (others) return false;
     const mine = await worker.store.transaction(({ workers }) =>
       workers.lead(queue, worker.id, now, leaseMs),
     );

@@ -107,7 +107,8 @@ export async function recover(worker: Keeper, tables: Tables, seen: Task): Promi
     return;
   const attempt = await tables.attempts.get(task.attemptId);
   const now = worker.now();
-  const crashes = (task.meta.crashes ?? 0) + 1;
+  // One of our own that broke down says nothing about the task: its worker is alive.
+  const crashes = (task.meta.crashes ?? 0) + (seen.workerId === worker.id ? 0 : 1);
   await tables.attempts.finish(task.attemptId, lostAttempt(attempt, now));
   const cost = attempt?.cost ?? 0;
   const carried = {

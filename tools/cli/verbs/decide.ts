@@ -14,6 +14,7 @@ import { refuseSecrets } from '../secrets.ts';
 import { findTask, print, printJson, withStore, type Output, type Session } from '../session.ts';
 import { taskJson } from '../task-view.ts';
 import { handOver } from './submit.ts';
+import { tell as tellQueue } from '../../worker/tell.ts';
 
 export async function cancel(ref: string, options: Output & { reason?: string }): Promise<void> {
   await withStore({ create: false }, async (session) => {
@@ -24,7 +25,8 @@ export async function cancel(ref: string, options: Output & { reason?: string })
       if (!isLive(task.state)) return { task, changed: false };
       assertOurs(task);
       await cancelTask(tables, task, why, session.now);
-      await tables.reports.add(
+      await tellQueue(
+        tables,
         {
           id: `${task.id}:r${task.round}:cancelled:label`,
           taskId: task.id,
@@ -34,7 +36,8 @@ export async function cancel(ref: string, options: Output & { reason?: string })
         },
         session.now,
       );
-      await tables.reports.add(
+      await tellQueue(
+        tables,
         {
           id: `${task.id}:r${task.round}:cancelled`,
           taskId: task.id,
@@ -104,7 +107,8 @@ export async function answer(ref: string, text: string, options: Output): Promis
       );
       // The thread on the phone shows the answer too; local tasks have it in the store already.
       if (task.queue !== 'local')
-        await tables.reports.add(
+        await tellQueue(
+          tables,
           {
             id: `${task.id}:answered:${said}`,
             taskId: task.id,

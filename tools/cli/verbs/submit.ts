@@ -70,7 +70,7 @@ export async function submit(title: string | undefined, options: SubmitOptions):
         role: role ?? { name: options.to, deadlineMs: undefined },
         availableAt: settings.amqpUrl === undefined ? 0 : withBroker,
         submittedBy: submitter(asker),
-        submitKey: options.key,
+        submitKey: keyOf(asker.from, options.key),
       },
       now,
     );
@@ -81,6 +81,11 @@ export async function submit(title: string | undefined, options: SubmitOptions):
     await assertTaken(session, (known ?? task).id);
     answer(known ?? task, known !== undefined, options);
   });
+}
+
+/** A key is its coordinator's own: two that choose the same one mean two tasks. */
+function keyOf(from: string, key: string | undefined): string | undefined {
+  return key === undefined || from === 'coordinator' ? key : `${from}/${key}`;
 }
 
 /** An agent asks in its role's name, for the task it works on; nobody else can. */
