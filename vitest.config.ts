@@ -7,6 +7,6 @@ export default defineConfig({
     exclude: ['test/claude/**', 'test/chaos/**', 'node_modules/**'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });
