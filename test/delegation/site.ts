@@ -74,15 +74,16 @@ export class Site {
 
 /** Opens an office with a broker of its own; both are gone after the test. */
 export async function openSite(roles: Record<string, string[]>): Promise<Site> {
-  const office = await openOffice({ roles });
-  const site = new Site(office, `agentq-test-${randomUUID().slice(0, 8)}`);
-  onTestFinished(() => tearDown(site, Object.keys(roles)));
+  const prefix = `agentq-test-${randomUUID().slice(0, 8)}`;
+  // Said first, done last: workers that still run would make anew what is deleted.
+  onTestFinished(() => tearDown(prefix, Object.keys(roles)));
+  const site = new Site(await openOffice({ roles }), prefix);
   const { exitCode, stderr } = await site.agentq('asker', ['init']);
   if (exitCode !== 0) throw new Error(stderr);
   return site;
 }
 
-async function tearDown({ prefix }: Site, roles: string[]): Promise<void> {
+async function tearDown(prefix: string, roles: string[]): Promise<void> {
   const connection = await connect(amqpUrl);
   try {
     const queues = roles.flatMap((role) =>

@@ -28,7 +28,7 @@ export async function postgresVersion(): Promise<string> {
 }
 
 async function onServer(statement: string): Promise<Record<string, unknown>[]> {
-  const client = new Client({ connectionString: server, connectionTimeoutMillis: 3000 });
+  const client = new Client({ connectionString: server, connectionTimeoutMillis: 15_000 });
   try {
     await client.connect();
   } catch (error) {
