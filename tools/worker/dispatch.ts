@@ -23,11 +23,13 @@ export async function dispatch(
     ({ queue }) => queue.supports.poll && claims.some(({ task }) => task.queue === queue.name),
   );
   for (const line of shown) await line.look();
-  for (const claimed of shown.length > 0 ? await stillOurs(worker, claims) : claims)
+  // A machine that slept after the claim may have lost it to another; on one machine only a look can bring news.
+  const mayBeLost = shown.length > 0 || worker.store.shared;
+  for (const claimed of mayBeLost ? await stillOurs(worker, claims) : claims)
     void startAttempt(worker, claimed, progress).ended.then(bell.ring);
 }
 
-/** The look may have shown that a human has closed a task meanwhile: its agent need not start at all. */
+/** A human may have closed a task meanwhile, or another machine have taken it: its agent need not start at all. */
 async function stillOurs(worker: Worker, claims: readonly Claim[]): Promise<Claim[]> {
   if (claims.length === 0) return [];
   return worker.store.transaction(async (tables) => {
