@@ -33,6 +33,17 @@ export function artifactsContract({ name, open }: ArtifactsContract): void {
       rmSync(local, { recursive: true, force: true });
     });
 
+    it('leaves the old one when the last question is answered with no', async () => {
+      await store.write('results/task-1.md', 'The old one.');
+      const file = join(local, 'new.md');
+      writeFileSync(file, 'The new one.');
+      const no = (): Promise<void> => Promise.reject(new Error('no longer yours'));
+      await expect(store.write('results/task-1.md', 'The new one.', no)).rejects.toThrow('no longer');
+      await expect(store.writeFile('results/task-1.md', file, no)).rejects.toThrow('no longer');
+      expect(String(await store.read('results/task-1.md', 100))).toBe('The old one.');
+      expect(await store.list('results')).toEqual(['results/task-1.md']);
+    });
+
     it('gives back what was written, with size and hash', async () => {
       const bytes = Buffer.from('# Plan\n\nGrüße 🌍\r\n\0');
       expect(await store.write('tasks/task-1.md', bytes)).toEqual({

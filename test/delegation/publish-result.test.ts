@@ -102,8 +102,8 @@ describe('a result', () => {
     const now = performance.now();
     // As if the machine had slept while the first file was written.
     const write = artifacts.write.bind(artifacts);
-    artifacts.write = async (ref, bytes) => {
-      const stored = await write(ref, bytes);
+    artifacts.write = async (ref, bytes, before) => {
+      const stored = await write(ref, bytes, before);
       await bench.store.transaction(({ tasks }) => tasks.patch(taskId, { attemptId: 'a2' }, noon));
       vi.spyOn(performance, 'now').mockReturnValue(now + 60_000);
       return stored;

@@ -15,13 +15,16 @@ export interface StoredFile {
 export interface ArtifactStore {
   /** What a person would call it; without credentials. */
   readonly description: string;
-  /** All of it or nothing: a reader sees the old file or the new one. */
-  write(ref: string, bytes: Uint8Array | string): Promise<StoredFile>;
+  /**
+   * All of it or nothing: a reader sees the old file or the new one. `before` is asked when only the last step is missing;
+   * what it throws leaves the old one.
+   */
+  write(ref: string, bytes: Uint8Array | string, before?: () => Promise<void>): Promise<StoredFile>;
   /**
    * The same from a local file of at most 5 GB, not read into memory. Links are not followed. Throws BAD_INPUT for what is
    * no such file, CONFLICT where it changes meanwhile.
    */
-  writeFile(ref: string, path: string): Promise<StoredFile>;
+  writeFile(ref: string, path: string, before?: () => Promise<void>): Promise<StoredFile>;
   /** Undefined: there is none. Throws BAD_INPUT when it has more than `maxBytes`. */
   read(ref: string, maxBytes: number): Promise<Buffer | undefined>;
   /** Reads the whole file to hash it. Undefined: there is none. Throws BAD_INPUT when it has more than `maxBytes`. */

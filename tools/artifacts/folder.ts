@@ -44,19 +44,20 @@ class Folder implements ArtifactStore {
     this.description = root;
   }
 
-  write(ref: string, bytes: Uint8Array | string): Promise<StoredFile> {
+  write(ref: string, bytes: Uint8Array | string, before?: () => Promise<void>): Promise<StoredFile> {
     const content = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-    return this.#replace(ref, async (handle) => {
+    const fill = async (handle: FileHandle): Promise<StoredFile> => {
       await handle.writeFile(content);
       return storedFile(content);
-    });
+    };
+    return this.#replace(ref, fill, before);
   }
 
-  async writeFile(ref: string, path: string): Promise<StoredFile> {
+  async writeFile(ref: string, path: string, before?: () => Promise<void>): Promise<StoredFile> {
     assertRef(ref);
     const source = await openLocal(path);
     try {
-      return await this.#replace(ref, (handle) => hashed(copied(source, path, handle)));
+      return await this.#replace(ref, (handle) => hashed(copied(source, path, handle)), before);
     } finally {
       await source.handle.close();
     }
@@ -97,7 +98,11 @@ class Folder implements ArtifactStore {
   }
 
   /** What a killed writer leaves is named as no reference can be, so it is never listed or read. */
-  #replace(ref: string, fill: (handle: FileHandle) => Promise<StoredFile>): Promise<StoredFile> {
+  #replace(
+    ref: string,
+    fill: (handle: FileHandle) => Promise<StoredFile>,
+    before?: () => Promise<void>,
+  ): Promise<StoredFile> {
     return this.#guarded(ref, async () => {
       assertRef(ref);
       await this.#descend(dirname(ref), true);
@@ -114,6 +119,7 @@ class Folder implements ArtifactStore {
         } finally {
           await handle.close();
         }
+        await before?.();
         await rename(temporary, target);
         await syncFolder(dirname(target));
         return stored;

@@ -63,15 +63,16 @@ class S3 implements ArtifactStore {
     this.description = `s3://${address.bucket}/${address.prefix}${at}`;
   }
 
-  async write(ref: string, bytes: Uint8Array | string): Promise<StoredFile> {
+  async write(ref: string, bytes: Uint8Array | string, before?: () => Promise<void>): Promise<StoredFile> {
     const body = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
     const stored = storedFile(body);
+    await before?.();
     await this.#put(ref, body, stored);
     return stored;
   }
 
   /** Read twice: the hash goes ahead of the bytes, and the server refuses bytes that do not fit it. */
-  async writeFile(ref: string, path: string): Promise<StoredFile> {
+  async writeFile(ref: string, path: string, before?: () => Promise<void>): Promise<StoredFile> {
     assertRef(ref);
     const shown = JSON.stringify(path.slice(0, 300));
     const file = await openLocal(path);
@@ -80,6 +81,7 @@ class S3 implements ArtifactStore {
       // The SDK cannot repeat a stream; we can, from the file.
       for (let round = 1; ; round += 1) {
         try {
+          await before?.();
           await this.#putStream(ref, Readable.from(contentOf(file, shown)), stored);
           return stored;
         } catch (error) {
