@@ -47,8 +47,8 @@ if (real !== undefined) {
 function bound(store: ArtifactStore): ArtifactStore {
   return {
     description: store.description,
-    write: (ref, bytes) => store.write(ref, bytes),
-    writeFile: (ref, path) => store.writeFile(ref, path),
+    write: (ref, bytes, before) => store.write(ref, bytes, before),
+    writeFile: (ref, path, before) => store.writeFile(ref, path, before),
     read: (ref, max) => store.read(ref, max),
     measure: (ref, max) => store.measure(ref, max),
     list: (folder) => store.list(folder),

@@ -15,6 +15,8 @@ export interface ArtifactsContract {
 const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 const mega = 1024 * 1024;
 
+const no = (): Promise<void> => Promise.reject(new Error('no longer yours'));
+
 export function artifactsContract({ name, open }: ArtifactsContract): void {
   describe(`${name} as a place for artifacts`, () => {
     let store: ArtifactStore;
@@ -37,7 +39,6 @@ export function artifactsContract({ name, open }: ArtifactsContract): void {
       await store.write('results/task-1.md', 'The old one.');
       const file = join(local, 'new.md');
       writeFileSync(file, 'The new one.');
-      const no = (): Promise<void> => Promise.reject(new Error('no longer yours'));
       await expect(store.write('results/task-1.md', 'The new one.', no)).rejects.toThrow('no longer');
       await expect(store.writeFile('results/task-1.md', file, no)).rejects.toThrow('no longer');
       expect(String(await store.read('results/task-1.md', 100))).toBe('The old one.');
