@@ -1,7 +1,8 @@
 /** Tasks, looked at: by reference and by filter. Nothing here changes anything. */
 import type { Query, Value } from './sql.ts';
 import type { State } from './states.ts';
-import { decodeTask, type Task } from './tasks.ts';
+import { decodeTask } from './task-row.ts';
+import type { Task } from './tasks.ts';
 
 export interface TaskFilter {
   states?: readonly State[];
@@ -36,7 +37,7 @@ export function taskQueriesOf(query: Query) {
       return at === null || at === undefined ? undefined : Number(at);
     },
 
-    /** Tasks that a broker has handed over and that could start now, by role. */
+    /** Tasks that a broker has handed over and that could start now, by role. The last condition is the index’s own. */
     async handedOver(): Promise<{ role: string; count: number }[]> {
       const rows = await query.all(
         `SELECT role, COUNT(*) AS count FROM tasks WHERE state = 'queued' AND queue = 'rabbitmq'

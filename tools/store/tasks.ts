@@ -5,8 +5,9 @@
 import { AppError } from '../errors.ts';
 import type { TaskEnvelope } from '../queues/envelope.ts';
 import { appendEvent } from './events.ts';
-import type { Query, Row, Value } from './sql.ts';
+import type { Query } from './sql.ts';
 import { assertTransition, type State } from './states.ts';
+import { columnOf, columns, decodeTask, encode } from './task-row.ts';
 
 /** What the next attempt is about; kept until an attempt has settled it. */
 export type Turn =
@@ -106,78 +107,6 @@ const dayMs = 24 * 3_600_000;
 /** A day of waiting lifts a task by one priority. */
 export function ordinalOf(priority: number, enqueuedAt: number): number {
   return Math.floor(enqueuedAt / dayMs) + priority;
-}
-
-const columns: readonly (readonly [keyof Task, string])[] = [
-  ['id', 'id'],
-  ['queue', 'queue'],
-  ['nativeId', 'native_id'],
-  ['role', 'role'],
-  ['title', 'title'],
-  ['description', 'description'],
-  ['priority', 'priority'],
-  ['dueAt', 'due_at'],
-  ['position', 'position'],
-  ['ordinal', 'ordinal'],
-  ['state', 'state'],
-  ['availableAt', 'available_at'],
-  ['createdAt', 'created_at'],
-  ['enqueuedAt', 'enqueued_at'],
-  ['updatedAt', 'updated_at'],
-  ['deadlineAt', 'deadline_at'],
-  ['round', 'round'],
-  ['failures', 'failures'],
-  ['turn', 'turn'],
-  ['attemptId', 'attempt_id'],
-  ['workerId', 'worker_id'],
-  ['leaseUntil', 'lease_until'],
-  ['sessionId', 'session_id'],
-  ['sessionCost', 'session_cost'],
-  ['sessionUsable', 'session_usable'],
-  ['cost', 'cost'],
-  ['note', 'note'],
-  ['failureKind', 'failure_kind'],
-  ['occurrence', 'occurrence'],
-  ['contentHash', 'content_hash'],
-  ['submitKey', 'submit_key'],
-  ['parentId', 'parent_id'],
-  ['meta', 'meta'],
-];
-const columnOf = new Map<string, string>(columns);
-
-function encode(value: Task[keyof Task]): Value {
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'object' && value !== null) return JSON.stringify(value);
-  return value;
-}
-
-const numbers = new Set([
-  'priority',
-  'dueAt',
-  'position',
-  'ordinal',
-  'availableAt',
-  'createdAt',
-  'enqueuedAt',
-  'updatedAt',
-  'deadlineAt',
-  'round',
-  'failures',
-  'leaseUntil',
-  'sessionCost',
-  'cost',
-]);
-
-export function decodeTask(row: Row): Task {
-  const task: Record<string, unknown> = {};
-  for (const [key, column] of columns) {
-    const value = row[column] ?? null;
-    task[key] = value !== null && numbers.has(key) ? Number(value) : value;
-  }
-  task['sessionUsable'] = Number(row['session_usable']) === 1;
-  task['turn'] = JSON.parse(String(row['turn']));
-  task['meta'] = JSON.parse(String(row['meta']));
-  return task as unknown as Task;
 }
 
 export type TaskPatch = Partial<Omit<Task, 'id' | 'state'>>;
